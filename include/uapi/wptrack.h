@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/**
+ * DOC: wptrack: which pages of memory were written
+ *
+ * One open file of /dev/wptrack is one *tracker*.  A program
+ *
+ *   1. opens the device,
+ *   2. attaches the tracker to one address space with WPTRACK_IOC_ATTACH,
+ *   3. names the ranges it cares about with WPTRACK_IOC_TRACK,
+ *   4. asks which of their pages were written with WPTRACK_IOC_SCAN, as often
+ *      as it likes, with or without resetting the answer in the same call.
+ *
+ * The tracked program takes one short minor fault for the first write to a
+ * page after each reset.  It gets no signal, is never blocked and cannot tell
+ * that it is tracked.  Closing the file ends the tracking.
+ *
+ * Several trackers may watch the same memory.  Each has its own written set: a
+ * reset by one never hides a write from another.
+ *
+ * The promise
+ * -----------
+ * A page is reported clean only if no write through this mapping can have
+ * happened since this tracker last reset it (or since TRACK).  Where wptrack
+ * cannot know, the page is reported written; every such case is counted by
+ * cause in /proc/wptrack/stats.
+ *
+ * What "written" means
+ * --------------------
+ *  - Tracking is per mapping.  Writes to the same file or shared memory
+ *    through another mapping, or by write(2) on the file, are not seen.
+ *  - Writes by the kernel on the program's behalf (read(2) into a buffer,
+ *    signal frames), by ptrace, /proc/PID/mem and process_vm_writev() are seen.
+ *  - A page that was empty when it was tracked or reset is clean until it is
+ *    written; reading it does not make it written in private mappings.
+ *  - Memory that is zapped (munmap, MADV_DONTNEED, hole punch) after it held
+ *    data reads written.  A reset that passes over unmapped memory forgets what
+ *    was there: what is mapped there later begins clean.
+ *  - Memory in which a device may write at any time (pinned pages) and memory
+ *    that cannot be write-protected is always reported written.  Use the
+ *    categories %WPTRACK_PAGE_PINNED and %WPTRACK_PAGE_WPALLOWED to tell.
+ *
+ * Structures
+ * ----------
+ * Every argument structure begins with @size, which the caller sets to the
+ * sizeof it was compiled with.  A kernel that knows a shorter structure accepts
+ * a longer one if what it does not know is zero (otherwise E2BIG); a kernel
+ * that knows a longer one takes what is missing as zero.  A size below the
+ * first published one is EINVAL.  All addresses and lengths are bytes.  The
+ * ioctl numbers are told apart by their type and number alone, so they stay
+ * valid when a structure grows.  Unknown flag bits are EINVAL, unknown commands
+ * ENOTTY.
+ *
+ * Errors that every command but INFO can give
+ * -------------------------------------------
+ *  - ENOTCONN: the tracker is not attached yet (not from ATTACH)
+ *  - ESRCH:    the target exited or replaced itself by execve(2)
+ *  - EINTR:    the caller was killed while it waited
+ *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup)
+ *  - EFAULT:   an argument points to memory that cannot be accessed
+ */
+#ifndef _UAPI_WPTRACK_H
+#define _UAPI_WPTRACK_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/** define WPTRACK_ABI_VERSION - version of this interface, see wptrack_info.abi */
+#define WPTRACK_ABI_VERSION	1
+
+/** define WPTRACK_DEVICE - path of the device */
+#define WPTRACK_DEVICE		"/dev/wptrack"
+
+/**
+ * DOC: page categories
+ *
+ * Bits 0 to 9 have the numbers and the meaning of the PAGE_IS_* bits of the
+ * PAGEMAP_SCAN ioctl (Linux 6.7).  Bits from 32 up are wptrack's own.
+ *
+ * @WPTRACK_PAGE_WPALLOWED:  the page is in a range of this tracker and in a
+ *                           mapping whose pages can be write-protected
+ * @WPTRACK_PAGE_WRITTEN:    the page was written, or may have been, since this
+ *                           tracker last reset it.  Never set outside the
+ *                           ranges of this tracker.
+ * @WPTRACK_PAGE_FILE:       a page of a file or of shared memory is mapped
+ * @WPTRACK_PAGE_PRESENT:    the page is in memory
+ * @WPTRACK_PAGE_SWAPPED:    the page is swapped out or in migration
+ * @WPTRACK_PAGE_PFNZERO:    the shared zero page is mapped
+ * @WPTRACK_PAGE_HUGE:       the page is mapped by a huge page table entry
+ * @WPTRACK_PAGE_SOFT_DIRTY: the kernel's own soft-dirty bit is set
+ * @WPTRACK_PAGE_GUARD:      the page is a guard page (MADV_GUARD_INSTALL)
+ * @WPTRACK_PAGE_ACCESSED:   reserved: the number of Linux 7.3's PAGE_IS_ACCESSED
+ * @WPTRACK_PAGE_PINNED:     a device may write to the page at any time
+ */
+#define WPTRACK_PAGE_WPALLOWED	(1ULL << 0)
+#define WPTRACK_PAGE_WRITTEN	(1ULL << 1)
+#define WPTRACK_PAGE_FILE	(1ULL << 2)
+#define WPTRACK_PAGE_PRESENT	(1ULL << 3)
+#define WPTRACK_PAGE_SWAPPED	(1ULL << 4)
+#define WPTRACK_PAGE_PFNZERO	(1ULL << 5)
+#define WPTRACK_PAGE_HUGE	(1ULL << 6)
+#define WPTRACK_PAGE_SOFT_DIRTY	(1ULL << 7)
+#define WPTRACK_PAGE_GUARD	(1ULL << 8)
+#define WPTRACK_PAGE_ACCESSED	(1ULL << 9)
+#define WPTRACK_PAGE_PINNED	(1ULL << 32)
+
+/**
+ * DOC: features
+ *
+ * What a loaded module can do on the running kernel, see wptrack_info.features.
+ *
+ * @WPTRACK_FEATURE_ANON:         4 KiB pages of private anonymous memory are exact
+ * @WPTRACK_FEATURE_SHMEM:        4 KiB pages of shmem, tmpfs, memfd are exact
+ * @WPTRACK_FEATURE_FILE_PRIVATE: 4 KiB pages of private file mappings are exact
+ * @WPTRACK_FEATURE_FILE_SHARED:  4 KiB pages of shared file mappings are exact
+ * @WPTRACK_FEATURE_THP:          transparent huge pages are exact; those of shared
+ *                                memory as a whole.  Without it they are
+ *                                reported written.
+ * @WPTRACK_FEATURE_HUGETLB:      hugetlb of 2 MiB is tracked, per huge page: it is
+ *                                reset as a whole only.  Without it, and where
+ *                                %WPTRACK_PAGE_WPALLOWED is missing, it is
+ *                                reported written.
+ * @WPTRACK_FEATURE_REMOTE:       other processes can be tracked through a pidfd
+ * @WPTRACK_FEATURE_MULTI:        several trackers can watch one address space
+ * @WPTRACK_FEATURE_SOFT_DIRTY:   %WPTRACK_PAGE_SOFT_DIRTY is filled in
+ */
+#define WPTRACK_FEATURE_ANON		(1ULL << 0)
+#define WPTRACK_FEATURE_SHMEM		(1ULL << 1)
+#define WPTRACK_FEATURE_FILE_PRIVATE	(1ULL << 2)
+#define WPTRACK_FEATURE_FILE_SHARED	(1ULL << 3)
+#define WPTRACK_FEATURE_THP		(1ULL << 4)
+#define WPTRACK_FEATURE_HUGETLB		(1ULL << 5)
+#define WPTRACK_FEATURE_REMOTE		(1ULL << 6)
+#define WPTRACK_FEATURE_MULTI		(1ULL << 7)
+#define WPTRACK_FEATURE_SOFT_DIRTY	(1ULL << 8)
+
+/**
+ * struct wptrack_info - what this module does on this kernel
+ * @size:        in: sizeof(struct wptrack_info)
+ * @abi:         out: %WPTRACK_ABI_VERSION of the module
+ * @features:    out: WPTRACK_FEATURE_* bits that work here
+ * @categories:  out: WPTRACK_PAGE_* bits that SCAN accepts in its masks
+ * @address_end: out: end of the caller's address space; no range reaches beyond
+ * @text:        in: address of a buffer for a description, or 0
+ * @text_len:    in: size of that buffer; out: size of the whole description with
+ *               its final NUL.  If it did not fit it is cut, and still ends in NUL.
+ *
+ * The description has one line a feature, "name: yes" or "name: no (reason)",
+ * then lines "key: value" about the kernel and the module.
+ *
+ * Errors: EFAULT, EINVAL, E2BIG.
+ */
+struct wptrack_info {
+	__u64 size;
+	__u64 abi;
+	__u64 features;
+	__u64 categories;
+	__u64 address_end;
+	__u64 text;
+	__u64 text_len;
+};
+
+/**
+ * struct wptrack_attach - choose the address space a tracker watches
+ * @size:  sizeof(struct wptrack_attach)
+ * @flags: 0
+ * @pidfd: a pidfd of the target (see pidfd_open(2)), or -1 for the caller itself
+ *
+ * A tracker attaches once.  Attaching to another process needs the access that
+ * ptrace(2) attach needs (PTRACE_MODE_ATTACH_FSCREDS).  The tracker is bound to
+ * the address space, not to the process: execve(2) ends it.
+ *
+ * Errors: EBUSY (already attached), EBADF (not a pidfd), EPERM (no ptrace
+ * access), ESRCH (the process is gone or a kernel thread), EOPNOTSUPP (the hook
+ * cannot be placed: sysctl kernel.ftrace_enabled is 0), EINVAL, E2BIG.
+ */
+struct wptrack_attach {
+	__u64 size;
+	__u64 flags;
+	__s64 pidfd;
+};
+
+/**
+ * define WPTRACK_TRACK_START_WRITTEN - pages begin as written
+ *
+ * Without this flag TRACK write-protects what is populated, and every page
+ * begins clean.  With it TRACK touches no page: all of them, empty ones too,
+ * read written until a scan resets them, which is what a first full copy wants.
+ * Ask for any of %WPTRACK_PAGE_PRESENT and %WPTRACK_PAGE_SWAPPED as well to leave
+ * out what is not there.
+ */
+#define WPTRACK_TRACK_START_WRITTEN	(1ULL << 0)
+
+/**
+ * define WPTRACK_TRACK_KEEP_HUGE - huge pages are not split
+ *
+ * The first write to a transparent huge page after a reset splits it, so that
+ * only the 4 KiB page that was written is reported.  With this flag it stays
+ * whole and all of it is reported.  Then it is reset only as a whole: by a scan
+ * that is not limited to some of its pages by its range, @max_pages or masks.
+ * Where several trackers watch a huge page, all of them have to ask for this.
+ */
+#define WPTRACK_TRACK_KEEP_HUGE		(1ULL << 1)
+
+/**
+ * struct wptrack_range - a range for TRACK and UNTRACK
+ * @size:  sizeof(struct wptrack_range)
+ * @flags: TRACK: WPTRACK_TRACK_* bits; UNTRACK: 0
+ * @start: first byte, a multiple of the page size
+ * @end:   end of the range (exclusive), rounded up to the page size.  What lies
+ *         beyond the end of the address space is cut off, so 0 to ~0 is all of
+ *         it.
+ * @done:  out: how far the command got.  After an error of UNTRACK nothing was
+ *         changed.  After an error of TRACK the range may be tracked as a whole;
+ *         what lies beyond @done then reads written where it holds data.
+ *
+ * A range may span holes and memory that will be mapped later.  TRACK of
+ * memory that this tracker already tracks resets it.  When TRACK returns 0,
+ * any later write to the range will be reported.  UNTRACK of memory that is not
+ * tracked does nothing.
+ *
+ * Errors: EINVAL (unaligned @start, @start not below @end, unknown flag),
+ * ENOSPC (too many separate ranges), E2BIG.
+ */
+struct wptrack_range {
+	__u64 size;
+	__u64 flags;
+	__u64 start;
+	__u64 end;
+	__u64 done;
+};
+
+/**
+ * struct wptrack_region - a run of pages with equal categories
+ * @start:      first byte
+ * @end:        end (exclusive)
+ * @categories: WPTRACK_PAGE_* bits, masked by wptrack_scan.return_mask
+ *
+ * The layout is that of struct page_region of PAGEMAP_SCAN.
+ */
+struct wptrack_region {
+	__u64 start;
+	__u64 end;
+	__u64 categories;
+};
+
+/**
+ * define WPTRACK_SCAN_RESET - reset what is reported
+ *
+ * The pages that match, and only those, become clean in the same step.  A write
+ * that comes after is reported by the next scan.  PAGEMAP_SCAN calls this
+ * PM_SCAN_WP_MATCHING.  Pages outside the ranges of this tracker are reported
+ * if they match, and not changed.
+ */
+#define WPTRACK_SCAN_RESET		(1ULL << 0)
+
+/**
+ * define WPTRACK_SCAN_CHECK_TRACKED - fail on memory that is not tracked
+ *
+ * The scan stops with EPERM at the first mapped page without
+ * %WPTRACK_PAGE_WPALLOWED; walk_end says where.  PAGEMAP_SCAN calls this
+ * PM_SCAN_CHECK_WPASYNC.
+ */
+#define WPTRACK_SCAN_CHECK_TRACKED	(1ULL << 1)
+
+/**
+ * struct wptrack_scan - report, and optionally reset, pages by category
+ * @size:               sizeof(struct wptrack_scan)
+ * @flags:              WPTRACK_SCAN_* bits
+ * @start:              first byte, a multiple of the page size
+ * @end:                end of the range (exclusive), rounded up to the page size
+ * @walk_end:           out: where the walk ended: @end, or the address from which
+ *                      to go on because @vec was full, @max_pages was reached or
+ *                      an error occurred
+ * @vec:                address of an array of struct wptrack_region, or 0 to
+ *                      count only
+ * @vec_len:            number of elements of @vec
+ * @max_pages:          stop after this many matching pages; 0 means no limit
+ * @category_inverted:  categories whose meaning is inverted before matching
+ * @category_mask:      a page matches if it has all of these ...
+ * @category_anyof_mask: ... and any of these (unless 0)
+ * @return_mask:        categories to return in the regions
+ * @regions:            out: number of elements of @vec that were filled in; with
+ *                      @vec 0, the number that would have been
+ * @pages:              out: number of pages in these regions
+ *
+ * Members up to @return_mask mean what those of struct pm_scan_arg mean.
+ * Memory where nothing is mapped is passed over.  Adjacent pages with equal
+ * returned categories make one region.  The ioctl returns the number of
+ * regions, as in @regions.
+ *
+ * If the scan fails after some regions were delivered, @regions, @pages and
+ * @walk_end tell how far it got; what was delivered was reset (if asked for),
+ * and nothing else was.  Only when the argument structure itself cannot be
+ * written back is that unknown to the caller.
+ *
+ * Errors: EINVAL (unaligned @start, unknown bits, @vec 0 with @vec_len not 0),
+ * EFAULT (@end below @start, @vec or the structure not writable),
+ * EPERM (see %WPTRACK_SCAN_CHECK_TRACKED), E2BIG.
+ */
+struct wptrack_scan {
+	__u64 size;
+	__u64 flags;
+	__u64 start;
+	__u64 end;
+	__u64 walk_end;
+	__u64 vec;
+	__u64 vec_len;
+	__u64 max_pages;
+	__u64 category_inverted;
+	__u64 category_mask;
+	__u64 category_anyof_mask;
+	__u64 return_mask;
+	__u64 regions;
+	__u64 pages;
+};
+
+/* 0xD7 is free in Documentation/userspace-api/ioctl/ioctl-number.rst up to 7.3 */
+#define WPTRACK_IOC_TYPE	0xD7
+
+#define WPTRACK_IOC_INFO	_IOWR(WPTRACK_IOC_TYPE, 0, struct wptrack_info)
+#define WPTRACK_IOC_ATTACH	_IOW(WPTRACK_IOC_TYPE, 1, struct wptrack_attach)
+#define WPTRACK_IOC_TRACK	_IOWR(WPTRACK_IOC_TYPE, 2, struct wptrack_range)
+#define WPTRACK_IOC_UNTRACK	_IOWR(WPTRACK_IOC_TYPE, 3, struct wptrack_range)
+#define WPTRACK_IOC_SCAN	_IOWR(WPTRACK_IOC_TYPE, 4, struct wptrack_scan)
+
+#endif /* _UAPI_WPTRACK_H */
