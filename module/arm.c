@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/dax.h>
+#include <linux/fs.h>
+#include <linux/hugetlb.h>
+#include <linux/pagemap.h>
+
+#include "arm.h"
+#include "compat/hugetlb.h"
+#include "hugetlb.h"
+#include "ptwalk.h"
+#include "split.h"
+#include "stats.h"
+
+/**
+ * wpt_vma_walkable() - can the page tables of a mapping be looked at?
+ * @vma: the mapping
+ */
+bool wpt_vma_walkable(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma))
+		return wpt_hugetlb_walkable(vma);
+	return !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO)) &&
+	       !vma_is_dax(vma);
+}
+
+/**
+ * wpt_vma_trackable() - can pages of a mapping be armed at all?
+ * @vma: the mapping
+ *
+ * The ptes of a mapping with userfaultfd write protection belong to its
+ * handler; read-only ptes mean something else to a shadow stack.
+ */
+bool wpt_vma_trackable(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma) ? !wpt_hugetlb_trackable(vma) :
+				      !wpt_vma_walkable(vma))
+		return false;
+	if (vma->vm_flags & VM_UFFD_WP)
+		return false;
+#ifdef VM_SHADOW_STACK
+	if (vma->vm_flags & VM_SHADOW_STACK)
+		return false;
+#endif
+	return true;
+}
+
+static int expected_refs(struct page *page)
+{
+	return PageHuge(page) ? wpt_hugetlb_expected_refs(page) :
+				wpt_page_expected_refs(page);
+}
+
+/*
+ * Does anybody hold the page who may write to it without a fault?
+ *
+ * A plain reference beyond those of page tables and caches can be a transfer
+ * under way (direct I/O takes references instead of pins on older kernels), and
+ * before 5.19 it makes the next write copy the page away from under it.
+ *
+ * The numbers are read without stopping anybody.  Mappings by others may come
+ * and go meanwhile, so their number is read on both sides of the references.
+ */
+static bool page_is_held(struct page *page, int ours)
+{
+	int expected = expected_refs(page);
+	int refs;
+
+	smp_rmb();
+	refs = wpt_page_refs(page) - ours;
+	smp_rmb();
+	return refs != expected || expected_refs(page) != expected;
+}
+
+/* Returns what the pte was just before.  A full barrier. */
+static pte_t arm(pte_t *ptep)
+{
+	pte_t old = READ_ONCE(*ptep);
+
+	while (!wpt_pte_cmpxchg(ptep, &old, wpt_pte_mkarmed(old)))
+		;
+	return old;
+}
+
+/* Undo: the pte as it was, with what hardware has set in it since. */
+static void disarm(pte_t *ptep, pte_t old)
+{
+	pte_t cur = READ_ONCE(*ptep);
+	pte_t new;
+
+	do {
+		new = wpt_pte_mkunmarked(old);
+		if (pte_young(cur))
+			new = pte_mkyoung(new);
+	} while (!wpt_pte_cmpxchg(ptep, &cur, new));
+}
+
+/*
+ * A present entry, of a page table or huge: x86 has the same bits in both.
+ * @page is NULL for a zero page.
+ */
+static enum wpt_arm arm_entry(struct vm_area_struct *vma, pte_t *ptep,
+			      struct page *page)
+{
+	pte_t old = READ_ONCE(*ptep);
+	enum wpt_arm why;
+	bool anon;
+
+	/* protnone: what NUMA balancing puts back may be writable */
+	if (!(wpt_pte_flags(old) & _PAGE_PRESENT))
+		return WPT_ARM_UNTRACKABLE;
+	if (!page) {
+		arm(ptep);
+		return WPT_ARM_DONE;
+	}
+
+	anon = wpt_page_anon(page);
+	/* ptrace writes to these through the read-only pte */
+	if (anon && !(vma->vm_flags & VM_WRITE))
+		return WPT_ARM_READONLY;
+
+	old = arm(ptep);
+
+	/*
+	 * A page of the cache in a private mapping: whoever writes through this
+	 * mapping writes to a copy, whatever references there are.
+	 */
+	if (!anon && !(vma->vm_flags & VM_SHARED))
+		return WPT_ARM_DONE;
+	if (wpt_page_maybe_pinned(page))
+		why = WPT_ARM_PINNED;
+	else if (page_is_held(page, 0))
+		why = WPT_ARM_REFERENCED;
+	else
+		return WPT_ARM_DONE;
+	disarm(ptep, old);
+	return why;
+}
+
+/**
+ * wpt_arm_pte() - write-protect and mark a pte
+ * @vma:  its mapping, for which wpt_vma_trackable() is true
+ * @ptep: the pte; its page table is locked, the mmap_lock is held, and the
+ *        caller is inside an mmu notifier bracket for it
+ *
+ * After WPT_ARM_DONE the caller must flush the TLB before it unlocks the page
+ * table, whether or not the pte was writable: it may have been made read-only
+ * by somebody whose flush is still to come.
+ *
+ * Why no write is lost.  Processors: after the flush each of them finds the pte
+ * read-only and comes to do_wp_page(), which waits for the page table lock.
+ * get_user_pages_fast(): it takes its reference first and then looks whether
+ * the pte has changed, we change the pte first and then look at the references,
+ * both with full barriers in between; so it backs off, or we see it.  The slow
+ * get_user_pages() holds the page table lock.
+ *
+ * Return: what became of it; the pte is as before unless it is WPT_ARM_DONE.
+ */
+enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep)
+{
+	pte_t pte = READ_ONCE(*ptep);
+	struct page *page;
+
+	if (!pte_present(pte))
+		return WPT_ARM_SWAPPED;
+	page = wpt_pte_page(pte);
+	if (!page && !wpt_pte_zero(pte))
+		return WPT_ARM_UNTRACKABLE;
+	return arm_entry(vma, ptep, page);
+}
+
+/**
+ * wpt_arm_huge() - write-protect and mark a huge entry
+ * @vma:  its mapping, for which wpt_vma_trackable() is true
+ * @pmdp: the entry, huge; otherwise as for wpt_arm_pte()
+ *
+ * Pages of a file in a private mapping are not armed: the entry is read-only,
+ * and goes away when one of them is copied.  Nor is the huge zero page, which can
+ * only be split: Linux 7.2 moves its entry elsewhere as it is (UFFDIO_MOVE).
+ *
+ * Return: what became of it.
+ */
+enum wpt_arm wpt_arm_huge(struct vm_area_struct *vma, pmd_t *pmdp)
+{
+	pmd_t pmd = READ_ONCE(*pmdp);
+	struct page *page = wpt_pmd_page(pmd);
+
+	if (!is_vm_hugetlb_page(vma) && !wpt_split_ready())
+		return WPT_ARM_HUGE;
+	if (!pmd_present(pmd))
+		return WPT_ARM_SWAPPED;
+	if (!page || (!wpt_page_anon(page) && !(vma->vm_flags & VM_SHARED)))
+		return WPT_ARM_UNTRACKABLE;
+	/* The first page stands for all: they have their references in common. */
+	return arm_entry(vma, (pte_t *)pmdp, page);
+}
+
+/**
+ * wpt_arm_cache_held() - may somebody be writing to a page that is not mapped?
+ * @vma:  a mapping
+ * @addr: an address in it whose pte is none
+ *
+ * The pte of a page of the cache can go away while a transfer into the page goes
+ * on.  Does not sleep.
+ */
+bool wpt_arm_cache_held(struct vm_area_struct *vma, unsigned long addr)
+{
+	struct page *page;
+	bool held;
+
+	if (!(vma->vm_flags & VM_SHARED) || !vma->vm_file)
+		return false;
+	page = find_get_page(vma->vm_file->f_mapping,
+			     linear_page_index(vma, addr));
+	if (!page)
+		return false;
+	held = page_is_held(page, 1);
+	put_page(page);
+	return held;
+}
+
+/**
+ * wpt_arm_count() - count pages that stay written because they were not armed
+ * @why: what wpt_arm_pte() or wpt_arm_huge() said
+ * @nr:  number of pages
+ */
+void wpt_arm_count(enum wpt_arm why, unsigned int nr)
+{
+	switch (why) {
+	case WPT_ARM_DONE:
+		wpt_stat_add(ARMS, nr);
+		break;
+	case WPT_ARM_PINNED:
+		wpt_stat_add(OVER_PINNED, nr);
+		break;
+	case WPT_ARM_REFERENCED:
+		wpt_stat_add(OVER_REFERENCED, nr);
+		break;
+	case WPT_ARM_READONLY:
+		wpt_stat_add(OVER_READONLY, nr);
+		break;
+	case WPT_ARM_SWAPPED:
+		wpt_stat_add(OVER_SWAPPED, nr);
+		break;
+	case WPT_ARM_HUGE:
+		wpt_stat_add(OVER_HUGE, nr);
+		break;
+	case WPT_ARM_UNTRACKABLE:
+		wpt_stat_add(OVER_UNTRACKABLE, nr);
+		break;
+	}
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The record: what is known of each page of tracked memory.
+ *
+ * A chunk is the record of one 2 MiB-aligned piece of address space, which is
+ * what one page table maps.  Three bits a page:
+ *
+ *   dirty armed hazy
+ *     1     x    x    written
+ *     0     1    x    armed: clean as long as its pte is armed
+ *     0     0    0    empty when it was last looked at: clean as long as there is
+ *                     nothing there that this mapping can have written
+ *     0     0    1    the same, but an event has passed over it since: it may
+ *                     have been written between the event's start and its end.
+ *                     In a shared mapping the data lives on: written.
+ *
+ * No chunk means that all its pages are 0 0 0.  Where a page table exists, the
+ * bits of a chunk change under its lock.  Elsewhere (no page table, nothing to
+ * race with but the mmu notifier) they change atomically.
+ *
+ * A group holds the chunks of 128 MiB and a map of those worth visiting: chunks
+ * that have a dirty page or that must be walked.
+ */
+#ifndef WPT_CHUNK_H
+#define WPT_CHUNK_H
+
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/xarray.h>
+
+#define WPT_CHUNK_SHIFT		PMD_SHIFT
+#define WPT_CHUNK_SIZE		(1UL << WPT_CHUNK_SHIFT)
+#define WPT_CHUNK_MASK		(~(WPT_CHUNK_SIZE - 1))
+#define WPT_CHUNK_PAGES		(1U << (WPT_CHUNK_SHIFT - PAGE_SHIFT))
+#define WPT_GROUP_CHUNKS	BITS_PER_LONG
+#define WPT_GROUP_SHIFT		(WPT_CHUNK_SHIFT + ilog2(WPT_GROUP_CHUNKS))
+#define WPT_GROUP_SIZE		(1UL << WPT_GROUP_SHIFT)
+
+static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
+
+/* Bits of wpt_chunk.flags */
+#define WPT_CHUNK_WALK		0	/* dirty and armed do not tell everything: look at the ptes */
+#define WPT_CHUNK_KEEP		1	/* a huge page here is not to be split */
+#define WPT_CHUNK_SPLITTING	2	/* its marks are on their way from the pmd to the ptes */
+/* From here up: the number of events that have passed over it. */
+#define WPT_CHUNK_EVENTS_SHIFT	8
+
+struct wpt_chunk {
+	DECLARE_BITMAP(dirty, WPT_CHUNK_PAGES);
+	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
+	DECLARE_BITMAP(hazy, WPT_CHUNK_PAGES);
+	unsigned long flags;
+	struct rcu_head rcu;
+};
+
+struct wpt_group {
+	unsigned long map;	/* chunks worth visiting */
+	unsigned long present;	/* chunks that exist */
+	struct wpt_chunk __rcu *chunk[WPT_GROUP_CHUNKS];
+	struct rcu_head rcu;
+};
+
+/* All chunks of an address space: groups by address >> WPT_GROUP_SHIFT. */
+struct wpt_record {
+	struct xarray groups;
+	atomic_long_t nr_groups;
+	atomic_long_t nr_chunks;
+};
+
+static inline unsigned int wpt_page_index(unsigned long addr)
+{
+	return (addr >> PAGE_SHIFT) & (WPT_CHUNK_PAGES - 1);
+}
+
+static inline unsigned int wpt_chunk_index(unsigned long addr)
+{
+	return (addr >> WPT_CHUNK_SHIFT) & (WPT_GROUP_CHUNKS - 1);
+}
+
+static inline unsigned long wpt_chunk_end(unsigned long addr)
+{
+	return (addr & WPT_CHUNK_MASK) + WPT_CHUNK_SIZE;
+}
+
+void wpt_record_split(struct wpt_record *rec, unsigned long start,
+		      unsigned long end);
+void wpt_record_log_all(struct wpt_group *group, struct wpt_chunk *chunk,
+			unsigned long addr);
+
+int wpt_chunk_init(void);
+void wpt_chunk_exit(void);
+
+void wpt_record_init(struct wpt_record *rec);
+void wpt_record_destroy(struct wpt_record *rec);
+struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
+				 gfp_t gfp);
+void wpt_record_drop(struct wpt_record *rec, unsigned long addr);
+unsigned long wpt_record_next(struct wpt_record *rec, unsigned long addr,
+			      unsigned long end);
+unsigned long wpt_record_bytes(struct wpt_record *rec);
+unsigned long wpt_record_armed(struct wpt_record *rec);
+
+/* Called from the fault hook too: no sleeping, no allocation, no locks. */
+static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
+						 unsigned long addr)
+{
+	return xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
+}
+
+/*
+ * The chunk of @addr or NULL.  Caller: in an RCU read section, or holding the
+ * space lock, which keeps chunks from being freed.
+ */
+static inline struct wpt_chunk *wpt_group_chunk(struct wpt_group *group,
+						unsigned long addr)
+{
+	if (!group)
+		return NULL;
+	return rcu_dereference_check(group->chunk[wpt_chunk_index(addr)], true);
+}
+
+static inline struct wpt_chunk *wpt_record_chunk(struct wpt_record *rec,
+						 unsigned long addr)
+{
+	return wpt_group_chunk(wpt_record_group(rec, addr), addr);
+}
+
+static inline void wpt_chunk_count_event(struct wpt_chunk *chunk)
+{
+	atomic_long_add(1L << WPT_CHUNK_EVENTS_SHIFT,
+			(atomic_long_t *)&chunk->flags);
+}
+
+/* Wraps after 2^56 events. */
+static inline unsigned long wpt_chunk_events(const struct wpt_chunk *chunk)
+{
+	return READ_ONCE(chunk->flags) >> WPT_CHUNK_EVENTS_SHIFT;
+}
+
+/*
+ * Make the harvest visit a chunk.  Comes after what it is to see there: the
+ * harvest clears the map before it looks (wpt_chunk_settle()).
+ */
+static inline void wpt_group_visit(struct wpt_group *group, unsigned long addr)
+{
+	unsigned int i = wpt_chunk_index(addr);
+
+	if (!test_bit(i, &group->map))
+		set_bit(i, &group->map);
+}
+
+/* The log: a page was written.  Called from the fault hook. */
+static inline bool wpt_record_log(struct wpt_record *rec, unsigned long addr)
+{
+	struct wpt_group *group = wpt_record_group(rec, addr);
+	struct wpt_chunk *chunk = wpt_group_chunk(group, addr);
+
+	if (!chunk)
+		return false;
+	/* Atomic and a full barrier: orders it before the look at the map. */
+	set_bit(wpt_page_index(addr), chunk->dirty);
+	wpt_group_visit(group, addr);
+	return true;
+}
+
+void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,
+			  unsigned long addr);
+void wpt_record_settle(struct wpt_group *group, struct wpt_chunk *chunk,
+		       unsigned long addr);
+
+#endif /* WPT_CHUNK_H */

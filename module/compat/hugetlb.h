@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The write fault of hugetlb, and what its pages count. */
+#ifndef WPT_COMPAT_HUGETLB_H
+#define WPT_COMPAT_HUGETLB_H
+
+#include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#include "fault.h"
+#include "ftrace.h"
+
+/*
+ * A static function that headers say nothing of: its name and parameters are
+ * those of the sources that were read, 5.10, 6.1, 6.12 and 7.2.  Where neither of
+ * the two forms is known to hold hugetlb is not tracked.
+ */
+#ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
+#define WPT_HUGETLB_FUNCTION	"hugetlb_wp"
+#else
+#define WPT_HUGETLB_FUNCTION	"hugetlb_cow"
+#endif
+
+/* (vmf): since 6.17, and in 6.12.y by a backport that came before 6.12.117 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0) ||			\
+	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 117) &&		\
+	 LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
+#define WPT_HUGETLB_KNOWN	1
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)	/* (mm, vma, address, ptep, ...) */
+#define WPT_HUGETLB_KNOWN	1
+#define WPT_HUGETLB_ARGS	1
+#else
+#define WPT_HUGETLB_KNOWN	0
+#endif
+
+/*
+ * Before 6.0 a write to a read-only page of a shared mapping makes a private
+ * copy of it: such a page must never be armed.
+ */
+#define WPT_HUGETLB_SHARED	(LINUX_VERSION_CODE >= KERNEL_VERSION(6, 0, 0))
+
+struct wpt_hugetlb_fault {
+	bool write;		/* not to unshare a page for a reader's pin */
+	struct mm_struct *mm;
+	unsigned long addr;
+	pte_t *ptep;
+};
+
+static __always_inline struct wpt_hugetlb_fault
+wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
+{
+#ifdef WPT_HUGETLB_ARGS
+	return (struct wpt_hugetlb_fault){
+#ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
+		.write = !(wpt_ftrace_arg(fregs, 4) & FAULT_FLAG_UNSHARE),
+#else
+		.write = true,
+#endif
+		.mm = (struct mm_struct *)wpt_ftrace_arg(fregs, 0),
+		.addr = wpt_ftrace_arg(fregs, 2),
+		.ptep = (pte_t *)wpt_ftrace_arg(fregs, 3),
+	};
+#else
+	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
+
+	return (struct wpt_hugetlb_fault){
+		.write = wpt_fault_is_write(vmf),
+		.mm = vmf->vma->vm_mm, .addr = vmf->address, .ptep = vmf->pte,
+	};
+#endif
+}
+
+/* References that belong to the mappings of a page and to its file. */
+static inline int wpt_hugetlb_expected_refs(struct page *page)
+{
+#ifdef WPT_HAVE_FOLIO_MAPCOUNT_INLINE
+	int refs = folio_mapcount(page_folio(page));
+#else
+	int refs = compound_mapcount(page);
+#endif
+
+	if (PageAnon(page))
+		return refs;
+	/* Up to 6.6 the cache had one reference, then as many as pages. */
+#ifdef WPT_HAVE_HUGETLB_BASEPAGE_INDEX
+	return refs + 1;
+#else
+	return refs + compound_nr(page);
+#endif
+}
+
+#endif /* WPT_COMPAT_HUGETLB_H */

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* References and pins of pages, across the change from pages to folios. */
+#ifndef WPT_COMPAT_PAGE_H
+#define WPT_COMPAT_PAGE_H
+
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/pagemap.h>
+
+#ifdef WPT_HAVE_FOLIO
+
+static inline bool wpt_page_anon(struct page *page)
+{
+	return folio_test_anon(page_folio(page));
+}
+
+static inline bool wpt_page_maybe_pinned(struct page *page)
+{
+	return folio_maybe_dma_pinned(page_folio(page));
+}
+
+static inline int wpt_page_refs(struct page *page)
+{
+	return folio_ref_count(page_folio(page));
+}
+
+#else /* 5.10 */
+
+static inline bool wpt_page_anon(struct page *page)
+{
+	return PageAnon(page);
+}
+
+static inline bool wpt_page_maybe_pinned(struct page *page)
+{
+	return page_maybe_dma_pinned(page);
+}
+
+static inline int wpt_page_refs(struct page *page)
+{
+	return page_count(page);
+}
+
+#endif
+
+/* Some mapping or the cache of a file has it: false for the zero pages. */
+static inline bool wpt_page_owned(struct page *page)
+{
+#ifdef WPT_HAVE_FOLIO
+	return READ_ONCE(page_folio(page)->mapping);
+#else
+	return READ_ONCE(compound_head(page)->mapping);
+#endif
+}
+
+/* 6.1 has the function in newer stable releases, over one that is not exported. */
+#if defined(WPT_HAVE_FOLIO_EXPECTED_REF_COUNT) && defined(WPT_HAVE_FOLIO_MAPCOUNT_INLINE)
+
+static inline int wpt_page_expected_refs(struct page *page)
+{
+	return folio_expected_ref_count(page_folio(page));
+}
+
+#else
+
+/* All mappings of a page or of any part of the huge page it belongs to. */
+static inline int wpt_page_mappings(struct page *head)
+{
+	int i, nr = compound_nr(head), sum;
+
+	if (nr == 1)
+		return atomic_read(&head->_mapcount) + 1;
+	for (i = 0, sum = 0; i < nr; i++)
+		sum += atomic_read(&head[i]._mapcount) + 1;
+	if (!compound_mapcount(head))
+		return sum;
+	/* A huge mapping of a file counts in each part as well. */
+	if (!PageAnon(head))
+		return sum - compound_mapcount(head) * (nr - 1);
+	/*
+	 * Anonymous and mapped both ways, or an entry is just being split: its
+	 * references are counted before its parts, and the huge mapping goes last.
+	 * No sum of these numbers can be believed.
+	 */
+	return sum ? INT_MIN / 2 : compound_mapcount(head);
+}
+
+static inline int wpt_page_expected_refs(struct page *page)
+{
+	struct page *head = compound_head(page);
+	int refs = 0;
+
+	if (PageSwapCache(head))
+		refs += compound_nr(head);
+	if (!PageAnon(head)) {
+		if (READ_ONCE(head->mapping))
+			refs += compound_nr(head);
+		refs += !!page_has_private(head);
+	}
+	return refs + wpt_page_mappings(head);
+}
+
+#endif
+
+#endif /* WPT_COMPAT_PAGE_H */

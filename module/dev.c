@@ -1,0 +1,441 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/poll.h>
+#include <linux/ptrace.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/utsname.h>
+
+#include "compat/hugetlb.h"
+#include "dev.h"
+#include "hugetlb.h"
+#include "pte.h"
+#include "split.h"
+#include "sym.h"
+#include "tracker.h"
+
+/* The interface: a structure that changes its layout by accident breaks users. */
+static_assert(sizeof(struct wptrack_info) == 56);
+static_assert(sizeof(struct wptrack_attach) == 24);
+static_assert(sizeof(struct wptrack_range) == 40);
+static_assert(sizeof(struct wptrack_region) == 24);
+static_assert(sizeof(struct wptrack_scan) == 112);
+static_assert(offsetof(struct wptrack_info, text_len) == 48);
+static_assert(offsetof(struct wptrack_attach, pidfd) == 16);
+static_assert(offsetof(struct wptrack_range, done) == 32);
+static_assert(offsetof(struct wptrack_region, categories) == 16);
+static_assert(offsetof(struct wptrack_scan, return_mask) == 88);
+static_assert(offsetof(struct wptrack_scan, pages) == 104);
+
+#define DEV_CATEGORIES							\
+	(WPTRACK_PAGE_WPALLOWED | WPTRACK_PAGE_WRITTEN | WPTRACK_PAGE_FILE | \
+	 WPTRACK_PAGE_PRESENT | WPTRACK_PAGE_SWAPPED | WPTRACK_PAGE_PFNZERO | \
+	 WPTRACK_PAGE_HUGE | WPTRACK_PAGE_SOFT_DIRTY | WPTRACK_PAGE_GUARD | \
+	 WPTRACK_PAGE_PINNED)
+#define DEV_TRACK_FLAGS	(WPTRACK_TRACK_START_WRITTEN | WPTRACK_TRACK_KEEP_HUGE)
+#define DEV_SCAN_FLAGS	(WPTRACK_SCAN_RESET | WPTRACK_SCAN_CHECK_TRACKED)
+
+/* Regions that are collected before they are copied to the caller. */
+#define DEV_REGIONS	512
+
+static const struct {
+	u64 bit;
+	const char *name;
+	const char *why_not;	/* NULL: it works here */
+} dev_features[] = {
+	{ WPTRACK_FEATURE_ANON, "anonymous memory", NULL },
+	{ WPTRACK_FEATURE_SHMEM, "shared memory (shmem, tmpfs, memfd)", NULL },
+	{ WPTRACK_FEATURE_FILE_PRIVATE, "private file mappings", NULL },
+	{ WPTRACK_FEATURE_FILE_SHARED, "shared file mappings", NULL },
+	{ WPTRACK_FEATURE_THP, "transparent huge pages", NULL },
+	{ WPTRACK_FEATURE_HUGETLB, "hugetlb", NULL },
+	{ WPTRACK_FEATURE_REMOTE, "other processes", NULL },
+	{ WPTRACK_FEATURE_MULTI, "several trackers on the same memory", NULL },
+	{ WPTRACK_FEATURE_SOFT_DIRTY, "soft-dirty category",
+#ifdef CONFIG_MEM_SOFT_DIRTY
+	  NULL },
+#else
+	  "the kernel was built without CONFIG_MEM_SOFT_DIRTY" },
+#endif
+};
+
+/*
+ * Read an argument structure whose first member is its size.  @known is the
+ * size of the first published version.
+ */
+static int dev_get(void *arg, size_t ksize, size_t known, void __user *uarg)
+{
+	u64 usize;
+
+	if (get_user(usize, (u64 __user *)uarg))
+		return -EFAULT;
+	if (usize < known)
+		return -EINVAL;
+	if (usize > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(arg, ksize, uarg, usize);
+}
+
+/* Write back what the caller has room for. */
+static int dev_put(const void *arg, size_t ksize, u64 usize, void __user *uarg)
+{
+	return copy_to_user(uarg, arg, min_t(u64, ksize, usize)) ? -EFAULT : 0;
+}
+
+/* Why a feature does not work here, or NULL if it does. */
+static const char *why_not(int i)
+{
+	if (dev_features[i].bit == WPTRACK_FEATURE_THP)
+		return wpt_split_why_not();
+	if (dev_features[i].bit == WPTRACK_FEATURE_HUGETLB)
+		return wpt_hugetlb_why_not();
+	return dev_features[i].why_not;
+}
+
+/* One line a feature.  Returns the length with the final NUL. */
+static size_t dev_describe(char *buf, size_t len)
+{
+	size_t n = 0;
+	int i;
+
+#define add(...) (n += snprintf(n < len ? buf + n : NULL,		\
+				n < len ? len - n : 0, __VA_ARGS__))
+	for (i = 0; i < ARRAY_SIZE(dev_features); i++) {
+		if (why_not(i))
+			add("%s: no (%s)\n", dev_features[i].name, why_not(i));
+		else
+			add("%s: yes\n", dev_features[i].name);
+	}
+	add("hugetlb pages of other sizes than 2 MiB: no (they are reported written)\n");
+	if (!WPT_HUGETLB_SHARED)
+		add("shared hugetlb: no (Linux before 6.0 copies a page that is written after a reset: it is reported written)\n");
+	add("module: wptrack %s\n", WPT_VERSION);
+	add("kernel: %s\n", utsname()->release);
+	add("page table bit: %d\n", WPT_PTE_BIT);
+#ifndef WPT_HAVE_FAULT_FLAG_UNSHARE
+	add("pages pinned for reading only: a write after a reset moves the page away from the pin (Linux before 6.0)\n");
+#endif
+#undef add
+	return n + 1;
+}
+
+static long ioc_info(void __user *uarg)
+{
+	struct wptrack_info info;
+	size_t room, need;
+	char *text;
+	u64 usize;
+	int ret, i;
+
+	ret = dev_get(&info, sizeof(info), sizeof(info), uarg);
+	if (ret)
+		return ret;
+	usize = info.size;
+	info.abi = WPTRACK_ABI_VERSION;
+	info.features = 0;
+	for (i = 0; i < ARRAY_SIZE(dev_features); i++)
+		if (!why_not(i))
+			info.features |= dev_features[i].bit;
+	info.categories = DEV_CATEGORIES;
+	info.address_end = TASK_SIZE;
+
+	text = kzalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	if (!text)
+		return -ENOMEM;
+	need = dev_describe(text, PAGE_SIZE);
+	if (info.text && info.text_len) {
+		room = min_t(u64, info.text_len, need);
+		text[room - 1] = '\0';
+		if (copy_to_user(u64_to_user_ptr(info.text), text, room))
+			ret = -EFAULT;
+	}
+	kfree(text);
+	info.text_len = need;
+	return ret ?: dev_put(&info, sizeof(info), usize, uarg);
+}
+
+static struct mm_struct *dev_mm_of_pidfd(s64 pidfd)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+	struct file *file;
+	struct pid *pid;
+
+	if (pidfd < 0 || pidfd > INT_MAX)
+		return ERR_PTR(-EBADF);
+	file = fget(pidfd);
+	if (!file)
+		return ERR_PTR(-EBADF);
+	pid = static_call(wpt_pidfd_pid)(file);
+	task = IS_ERR(pid) ? NULL : get_pid_task(pid, PIDTYPE_PID);
+	fput(file);
+	if (IS_ERR(pid))
+		return ERR_PTR(-EBADF);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	/* Arming changes the target: the access that ptrace attach needs. */
+	mm = static_call(wpt_mm_access)(task, PTRACE_MODE_ATTACH_FSCREDS);
+	put_task_struct(task);
+	if (!mm)
+		return ERR_PTR(-ESRCH);
+	if (mm == ERR_PTR(-EACCES))
+		return ERR_PTR(-EPERM);
+	return mm;
+}
+
+static long ioc_attach(struct wpt_tracker *t, void __user *uarg)
+{
+	struct wptrack_attach arg;
+	struct mm_struct *mm;
+	int ret;
+
+	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
+	if (ret)
+		return ret;
+	if (arg.flags)
+		return -EINVAL;
+	if (arg.pidfd == -1)
+		mm = get_task_mm(current) ?: ERR_PTR(-ESRCH);
+	else
+		mm = dev_mm_of_pidfd(arg.pidfd);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	ret = wpt_tracker_attach(t, mm);
+	mmput(mm);
+	/* Registering the notifier gives way to any signal: do it again after. */
+	if (ret == -EINTR && !fatal_signal_pending(current))
+		ret = -ERESTARTNOINTR;
+	return ret;
+}
+
+/* Round an end up to pages. */
+static u64 dev_align(u64 end)
+{
+	return end > U64_MAX - PAGE_SIZE ? end : PAGE_ALIGN(end);
+}
+
+/* The same, and cut off what lies beyond the end of the address space. */
+static unsigned long dev_end(u64 end)
+{
+	return min_t(u64, dev_align(end), TASK_SIZE_MAX);
+}
+
+static long ioc_range(struct wpt_tracker *t, void __user *uarg, bool track)
+{
+	struct wptrack_range arg;
+	unsigned long start, end, done;
+	int ret;
+
+	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
+	if (ret)
+		return ret;
+	if (arg.flags & ~(track ? DEV_TRACK_FLAGS : 0ULL))
+		return -EINVAL;
+	if (!PAGE_ALIGNED(arg.start) || arg.start >= arg.end)
+		return -EINVAL;
+	start = arg.start;
+	end = dev_end(arg.end);
+	done = start;
+	if (start < end) {
+		if (track)
+			ret = wpt_tracker_track(t, start, end, arg.flags, &done);
+		else
+			ret = wpt_tracker_untrack(t, start, end, &done);
+	}
+	arg.done = ret ? done : dev_align(arg.end);
+	return dev_put(&arg, sizeof(arg), arg.size, uarg) ?: ret;
+}
+
+static unsigned int dev_deliver(void *ctx, const struct wptrack_region *regions,
+				unsigned int nr)
+{
+	struct wptrack_region __user **vec = ctx;
+	unsigned long left;
+
+	left = copy_to_user(*vec, regions, nr * sizeof(*regions));
+	/* A region that was copied in part was not delivered. */
+	nr -= DIV_ROUND_UP(left, sizeof(*regions));
+	*vec += nr;
+	return nr;
+}
+
+static int dev_scan_check(const struct wptrack_scan *arg)
+{
+	u64 categories = arg->category_inverted | arg->category_mask |
+			 arg->category_anyof_mask | arg->return_mask;
+
+	if (arg->flags & ~(u64)DEV_SCAN_FLAGS)
+		return -EINVAL;
+	if (categories & ~DEV_CATEGORIES)
+		return -EINVAL;
+	if (!PAGE_ALIGNED(arg->start))
+		return -EINVAL;
+	if (!arg->vec && arg->vec_len)
+		return -EINVAL;
+	if (arg->end < arg->start)
+		return -EFAULT;
+	if (arg->vec && !access_ok(u64_to_user_ptr(arg->vec),
+				   array_size(arg->vec_len,
+					      sizeof(struct wptrack_region))))
+		return -EFAULT;
+	return 0;
+}
+
+static long ioc_scan(struct wpt_tracker *t, void __user *uarg)
+{
+	struct wptrack_region __user *vec;
+	struct wptrack_scan arg;
+	struct wpt_scan scan;
+	int ret;
+
+	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
+	if (ret)
+		return ret;
+	ret = dev_scan_check(&arg);
+	if (ret)
+		return ret;
+	/* What cannot be written back later should fail before it is reset. */
+	arg.walk_end = arg.start;
+	arg.regions = 0;
+	arg.pages = 0;
+	ret = dev_put(&arg, sizeof(arg), arg.size, uarg);
+	if (ret)
+		return ret;
+
+	vec = u64_to_user_ptr(arg.vec);
+	scan = (struct wpt_scan) {
+		.start = arg.start,
+		.end = dev_end(arg.end),
+		.masks = {
+			.inverted = arg.category_inverted,
+			.mask = arg.category_mask,
+			.anyof = arg.category_anyof_mask,
+			.ret = arg.return_mask,
+		},
+		.flags = arg.flags,
+		.out = {
+			.cap = arg.vec ? clamp_t(u64, arg.vec_len, 1, DEV_REGIONS) :
+					 DEV_REGIONS,
+			.vec_len = arg.vec_len,
+			.max_pages = arg.max_pages ?: U64_MAX,
+			.count_only = !arg.vec,
+		},
+		.deliver = dev_deliver,
+		.ctx = &vec,
+	};
+	scan.out.buf = kvmalloc_array(scan.out.cap, sizeof(*scan.out.buf),
+				      GFP_KERNEL_ACCOUNT);
+	if (!scan.out.buf)
+		return -ENOMEM;
+	ret = wpt_tracker_scan(t, &scan);
+	kvfree(scan.out.buf);
+
+	arg.walk_end = scan.walk_end < scan.end ? scan.walk_end :
+							  dev_align(arg.end);
+	arg.regions = scan.out.delivered;
+	arg.pages = scan.out.pages;
+	if (dev_put(&arg, sizeof(arg), arg.size, uarg))
+		return -EFAULT;
+	return ret ?: min_t(u64, arg.regions, LONG_MAX);
+}
+
+/* The size in the number may differ from ours: a structure can grow. */
+static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct wpt_tracker *t = file->private_data;
+	void __user *uarg = (void __user *)arg;
+
+	if (_IOC_TYPE(cmd) != WPTRACK_IOC_TYPE)
+		return -ENOTTY;
+	switch (_IOC_NR(cmd)) {
+	case _IOC_NR(WPTRACK_IOC_INFO):
+		return ioc_info(uarg);
+	case _IOC_NR(WPTRACK_IOC_ATTACH):
+		return ioc_attach(t, uarg);
+	case _IOC_NR(WPTRACK_IOC_TRACK):
+		return ioc_range(t, uarg, true);
+	case _IOC_NR(WPTRACK_IOC_UNTRACK):
+		return ioc_range(t, uarg, false);
+	case _IOC_NR(WPTRACK_IOC_SCAN):
+		return ioc_scan(t, uarg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int dev_open(struct inode *inode, struct file *file)
+{
+	struct wpt_tracker *t = wpt_tracker_create();
+
+	if (!t)
+		return -ENOMEM;
+	file->private_data = t;
+	return nonseekable_open(inode, file);
+}
+
+static int dev_release(struct inode *inode, struct file *file)
+{
+	wpt_tracker_destroy(file->private_data);
+	return 0;
+}
+
+/* There is nothing to wait for yet. */
+static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
+{
+	return 0;
+}
+
+static void dev_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct wpt_tracker *t = file->private_data;
+	struct wpt_space *space = READ_ONCE(t->space);
+
+	/* No lock: a scan may hold it for as long as its caller likes. */
+	seq_printf(m, "wptrack-target:\t%s\n", !space ? "none" :
+		   READ_ONCE(space->dead) ? "gone" : "attached");
+	seq_printf(m, "wptrack-ranges:\t%u\n", READ_ONCE(t->ranges.nr));
+	seq_printf(m, "wptrack-lost:\t%d\n", READ_ONCE(t->lost));
+}
+
+static const struct file_operations dev_fops = {
+	.owner		= THIS_MODULE,
+	.open		= dev_open,
+	.release	= dev_release,
+	.unlocked_ioctl	= dev_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.poll		= dev_poll,
+	.show_fdinfo	= dev_show_fdinfo,
+};
+
+static struct miscdevice dev_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "wptrack",
+	.fops	= &dev_fops,
+	.mode	= 0600,
+};
+
+/**
+ * wpt_dev_init() - make the device; comes last, users can be there at once
+ *
+ * Return: 0 or an error of misc_register().
+ */
+int wpt_dev_init(void)
+{
+	return misc_register(&dev_misc);
+}
+
+/**
+ * wpt_dev_exit() - remove the device
+ */
+void wpt_dev_exit(void)
+{
+	misc_deregister(&dev_misc);
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mmu notifier calls wpt_event_start() before ptes are taken away or
+ * restricted, and wpt_event_end() after.  Here the record learns what the ptes
+ * will not tell afterwards:
+ *
+ *  - Pages that are unmapped (munmap, the old and new place of mremap) become
+ *    dirty: an armed pte that is later found there was moved in from elsewhere
+ *    and says nothing about this place.
+ *  - Pages that hold data although they were empty when last looked at were
+ *    written since; they become dirty before they can become empty again, or
+ *    read-only.
+ *  - Empty pages become dirty if the event takes pages away: whoever fills one
+ *    now may find it zapped by this same event, after others have seen what was
+ *    written.  Otherwise they become hazy: it may be made read-only.  Of memory
+ *    without a chunk a hull is kept.
+ *  - Everything else keeps its state, and the chunk must be walked: an armed
+ *    page that comes back without its mark is found there.  (Not so if all pages
+ *    are dirty already, as in each copy-on-write fault.)
+ *
+ * Against a harvest that runs meanwhile: if an event is under way it leaves the
+ * walk flag set, and sets it itself where it has armed pages that we may have
+ * seen dirty.  See chunk_walked() and do_ptes() in harvest.c.  Against the fault
+ * hook: both only ever set dirty bits.
+ *
+ * These callbacks may run with a reverse-map lock held, or where sleeping is
+ * forbidden (OOM reaper): they do not wait for anything.
+ */
+#include <linux/hugetlb.h>
+
+#include "chunk.h"
+#include "event.h"
+#include "ptwalk.h"
+#include "space.h"
+#include "stats.h"
+#include "sym.h"
+
+/* An event passes over memory that has no record and maps nothing. */
+static void event_hull(struct wpt_space *space, unsigned long start,
+		       unsigned long end, bool clears)
+{
+	struct wpt_interval *hull = &space->hull;
+
+	spin_lock(&space->hull_lock);
+	hull->start = hull->end ? min(hull->start, start) : start;
+	hull->end = max(hull->end, end);
+	space->hull_clears |= clears;
+	spin_unlock(&space->hull_lock);
+}
+
+/*
+ * Larger holes than this get no records of their own, nor do more of them than that
+ * in all: nobody is charged for these, and holes cost the program nothing.
+ */
+#define HOLE_CHUNKS	32
+#define HOLE_CHUNKS_MAX	4096
+
+/*
+ * The same, and it takes away what may come to be mapped there meanwhile: as for
+ * pages with a record, see event_page().
+ */
+static void event_hole(struct wpt_space *space, unsigned long start,
+		       unsigned long end)
+{
+	struct wpt_chunk *chunk;
+	unsigned long next;
+	unsigned int i, n;
+
+	if (end - start > HOLE_CHUNKS * WPT_CHUNK_SIZE ||
+	    atomic_read(&space->hole_chunks) >= HOLE_CHUNKS_MAX) {
+		event_hull(space, start, end, true);
+		return;
+	}
+	for (; start < end; start = next) {
+		next = min(end, wpt_chunk_end(start));
+		chunk = wpt_record_get(&space->rec, start,
+				       GFP_NOWAIT | __GFP_NOWARN);
+		if (!chunk) {
+			WRITE_ONCE(space->lost_record, true);
+			return;
+		}
+		atomic_inc(&space->hole_chunks);
+		i = wpt_page_index(start);
+		n = i + ((next - start) >> PAGE_SHIFT);
+		for (; i < n; i++)
+			set_bit(i, chunk->dirty);
+		wpt_stat_add(OVER_ZAPPED, (next - start) >> PAGE_SHIFT);
+		wpt_group_visit(wpt_record_group(&space->rec, start), start);
+	}
+}
+
+/* What an event may leave behind. */
+enum event_kind {
+	EVENT_PROTECT,	/* the same page with other bits */
+	EVENT_CLEAR,	/* nothing, another page, or an entry for one */
+	EVENT_REPLACE,	/* as above, for one page: or the same page, written to */
+	EVENT_UNMAP,	/* as above, or ptes moved in from another address */
+};
+
+static enum event_kind event_kind(const struct mmu_notifier_range *range)
+{
+	switch (range->event) {
+	case MMU_NOTIFY_PROTECTION_VMA:
+	case MMU_NOTIFY_PROTECTION_PAGE:
+	case MMU_NOTIFY_SOFT_DIRTY:
+		return EVENT_PROTECT;
+	case MMU_NOTIFY_UNMAP:
+		return EVENT_UNMAP;
+	default:
+		return range->end - range->start == PAGE_SIZE ? EVENT_REPLACE :
+								EVENT_CLEAR;
+	}
+}
+
+/* May be set already, mostly is, and setting it is slow. */
+static void set_hazy(struct wpt_chunk *chunk, unsigned int i)
+{
+	if (!test_bit(i, chunk->hazy))
+		set_bit(i, chunk->hazy);
+}
+
+/*
+ * One page that is not dirty, under the lock of its page table.  @ptep is NULL if
+ * there is none, or if the page is part of a huge entry.
+ */
+static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
+		       pte_t *ptep, enum event_kind kind)
+{
+	unsigned int i = wpt_page_index(addr);
+
+	if (test_bit(i, chunk->armed)) {
+		if (kind == EVENT_UNMAP || pte_none(pte)) {
+			set_bit(i, chunk->dirty);
+			wpt_stat_inc(OVER_ZAPPED);
+		} else if (kind == EVENT_REPLACE && ptep && wpt_pte_armed(pte)) {
+			/*
+			 * What comes back may be the very same pte over other
+			 * data: a uprobe writes to the page while it is away
+			 * (7.2).  Not so for larger ranges: each split of a
+			 * mapping is an event of 2 MiB, huge or not.
+			 */
+			wpt_pte_unmark(ptep);
+		}
+		return;
+	}
+	if (wpt_pte_empty(pte)) {
+		/* It may be filled before the end, and emptied again. */
+		if (kind == EVENT_CLEAR || kind == EVENT_REPLACE) {
+			set_bit(i, chunk->dirty);
+			wpt_stat_inc(OVER_ZAPPED);
+		} else {
+			set_hazy(chunk, i);
+		}
+	} else if (kind != EVENT_PROTECT) {
+		if (!wpt_pte_zero(pte))
+			set_bit(i, chunk->dirty);
+	} else if (!pte_present(pte) || pte_write(pte)) {
+		/* Read-only it would look as if nobody had written to it. */
+		set_bit(i, chunk->dirty);
+	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
+		/* protnone: it may become writable without passing the hook */
+		set_hazy(chunk, i);
+	}
+}
+
+/* The next page of a chunk that is not dirty, from @addr on; @end if none is. */
+static unsigned long not_dirty(const struct wpt_chunk *chunk, unsigned long addr,
+			       unsigned long end)
+{
+	unsigned int i = wpt_page_index(addr);
+	unsigned int n = i + ((end - addr) >> PAGE_SHIFT);
+
+	return addr + ((find_next_zero_bit(chunk->dirty, n, i) - i) << PAGE_SHIFT);
+}
+
+/*
+ * Pages with equal entries, without a page table of their own.
+ * Returns true if any of them may change without our knowing.
+ */
+static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
+			unsigned long end, pte_t pte, enum event_kind ev)
+{
+	unsigned long first = not_dirty(chunk, start, end), addr;
+
+	for (addr = first; addr < end;
+	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
+		event_page(chunk, addr, pte, NULL, ev);
+	return first < end;
+}
+
+/*
+ * What is moved by mremap() takes a mark along, armed or not: at its new place
+ * there may be no record, and a read-only page of a file would look as if it had
+ * always been there.  Only if that is what the event is about: whoever copies a page
+ * sends one too, and then wants to find its entry as it was.
+ */
+static void mark_moving(pte_t *ptep)
+{
+	pte_t pte = ptep_get(ptep);
+
+	if (pte_present(pte) && !pte_write(pte) && wpt_pte_page(pte))
+		wpt_pte_mark(ptep);
+}
+
+/* Returns false if the page table has vanished. */
+static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
+		       pmd_t *pmdp, unsigned long start, unsigned long end,
+		       enum event_kind ev)
+{
+	unsigned long first, addr;
+	pte_t *ptep, *pte;
+	spinlock_t *ptl;
+
+	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
+	if (!ptep)
+		return false;
+	first = not_dirty(chunk, start, end);
+	for (addr = first; addr < end;
+	     addr = not_dirty(chunk, addr + PAGE_SIZE, end)) {
+		pte = ptep + ((addr - start) >> PAGE_SHIFT);
+		event_page(chunk, addr, ptep_get(pte), pte, ev);
+	}
+	for (addr = start, pte = ptep; addr < end && ev == EVENT_UNMAP;
+	     addr += PAGE_SIZE, pte++)
+		mark_moving(pte);
+	if (first < end)
+		wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk,
+				     start);
+	pte_unmap_unlock(ptep, ptl);
+	return true;
+}
+
+/* Returns false if the entry is not huge any more. */
+static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
+		       pmd_t *pmdp, unsigned long start, unsigned long end,
+		       enum event_kind ev)
+{
+	spinlock_t *ptl = pmd_lock(space->mm, pmdp);
+	pmd_t pmd = READ_ONCE(*pmdp);
+	bool huge = wpt_pmd_is_huge(pmd);
+	struct page *page = wpt_pmd_page(pmd);
+	bool moving = ev == EVENT_UNMAP;
+
+	/*
+	 * mremap() moves hugetlb pages with no more than this; nothing that a page
+	 * of hugetlb keeps survives any other.
+	 */
+	if (huge && ev == EVENT_CLEAR && page && PageHuge(page))
+		ev = EVENT_UNMAP;
+	if (huge && event_pages(chunk, start, end, wpt_pmd_as_pte(pmd), ev))
+		wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk,
+				     start);
+	if (huge && moving && page)
+		mark_moving((pte_t *)pmdp);
+	spin_unlock(ptl);
+	return huge;
+}
+
+/* No record, and nothing mapped. */
+static void event_nothing(struct wpt_space *space, unsigned long start,
+			  unsigned long end, enum event_kind ev)
+{
+	if (ev == EVENT_CLEAR || ev == EVENT_REPLACE)
+		event_hole(space, start, end);
+	else if (ev == EVENT_PROTECT)
+		event_hull(space, start, end, false);
+}
+
+/* The part [start, end) of one chunk. */
+static void event_chunk(struct wpt_space *space, unsigned long start,
+			unsigned long end, enum event_kind ev)
+{
+	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, start);
+	unsigned long next;
+	enum wpt_pmd kind;
+	pmd_t *pmdp;
+	bool done;
+
+	kind = wpt_pmd_find(space->mm, start, &pmdp, &next);
+	if (!chunk) {
+		/* Nothing armed and nothing mapped, so far. */
+		if (kind == WPT_PMD_NONE) {
+			event_nothing(space, start, end, ev);
+			return;
+		}
+		chunk = wpt_record_get(&space->rec, start,
+				       GFP_NOWAIT | __GFP_NOWARN);
+		if (!chunk) {
+			WRITE_ONCE(space->lost_record, true);
+			return;
+		}
+	}
+
+	/* Before the entries are looked at: see split_begin() in split.c. */
+	wpt_chunk_count_event(chunk);
+	for (;;) {
+		if (kind == WPT_PMD_TABLE)
+			done = event_ptes(space, chunk, pmdp, start, end, ev);
+		else if (kind == WPT_PMD_HUGE)
+			done = event_huge(space, chunk, pmdp, start, end, ev);
+		else
+			break;
+		if (done)
+			return;
+		/* Split, collapsed or taken away just now. */
+		kind = wpt_pmd_find(space->mm, start, &pmdp, &next);
+	}
+	/* No page table: what was armed there is gone. */
+	event_pages(chunk, start, end, __pte(0), ev);
+	wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk, start);
+}
+
+/*
+ * First address from @addr on where a chunk exists or something is mapped; @end
+ * if there is none.
+ */
+static unsigned long event_next(struct wpt_space *space, unsigned long addr,
+				unsigned long end)
+{
+	end = wpt_record_next(&space->rec, addr, end);
+	return wpt_mapped_next(space->mm, addr, end);
+}
+
+/*
+ * The next piece of an event, from @addr on.  Returns where to go on.
+ */
+static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
+				 unsigned long end, enum event_kind ev)
+{
+	struct wpt_cover *cover;
+	struct wpt_interval iv;
+	unsigned long next;
+
+	rcu_read_lock();
+	cover = rcu_dereference(space->cover);
+	if (!cover || !wpt_set_next(&cover->set, addr, &iv) || iv.start >= end) {
+		rcu_read_unlock();
+		return end;
+	}
+	addr = max(addr, iv.start);
+	end = min(end, iv.end);
+	next = event_next(space, addr, end);
+	if (addr < next)
+		event_nothing(space, addr, next, ev);
+	if (next < end) {
+		end = min(end, wpt_chunk_end(next));
+		event_chunk(space, next, end, ev);
+	}
+	rcu_read_unlock();
+	return end;
+}
+
+/**
+ * wpt_event_start() - ptes are about to change
+ * @mn:    our notifier
+ * @range: where, and what for
+ *
+ * Return: 0.
+ */
+int wpt_event_start(struct mmu_notifier *mn,
+		    const struct mmu_notifier_range *range)
+{
+	struct wpt_space *space = container_of(mn, struct wpt_space, mn);
+	unsigned long addr = range->start & PAGE_MASK;
+	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
+						     PAGE_ALIGN(range->end);
+
+	if (READ_ONCE(space->armer) == current)
+		return 0;
+
+	/* A harvest sees the event under way, or we see what it did. */
+	wpt_space_event_add(space, range, addr, end);
+	wpt_stat_inc(EVENTS);
+
+	while (addr < end) {
+		addr = event_piece(space, addr, end, event_kind(range));
+		if (mmu_notifier_range_blockable(range))
+			cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * wpt_event_end() - the change is done
+ * @mn:    our notifier
+ * @range: as at the start
+ */
+void wpt_event_end(struct mmu_notifier *mn,
+		   const struct mmu_notifier_range *range)
+{
+	struct wpt_space *space = container_of(mn, struct wpt_space, mn);
+
+	if (READ_ONCE(space->armer) == current)
+		return;
+	wpt_space_event_del(space, range);
+}

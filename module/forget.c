@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The opposite of a harvest: marks are taken away and records freed where nobody
+ * tracks any more.
+ */
+#include "harvest.h"
+#include "ptwalk.h"
+#include "sym.h"
+
+/* The first range of any tracker that ends after @addr. */
+static bool tracked_next(struct wpt_space *space, unsigned long addr,
+			 struct wpt_interval *out)
+{
+	struct wpt_interval iv;
+	struct wpt_tracker *t;
+	bool found = false;
+
+	list_for_each_entry(t, &space->trackers, node) {
+		if (!wpt_set_next(&t->ranges, addr, &iv))
+			continue;
+		if (!found || iv.start < out->start)
+			*out = iv;
+		found = true;
+	}
+	return found;
+}
+
+/* What is known of these pages; they are unknown again. */
+static void forget_bits(struct wpt_space *space, struct wpt_chunk *chunk,
+			unsigned long start, unsigned long end)
+{
+	unsigned int i = wpt_page_index(start);
+	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
+
+	for (; i < n; i++) {
+		clear_bit(i, chunk->armed);
+		clear_bit(i, chunk->hazy);
+		clear_bit(i, chunk->dirty);
+	}
+	wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk, start);
+}
+
+/* Returns false if the entry is not huge any more. */
+static bool forget_huge(struct wpt_space *space, struct wpt_chunk *chunk,
+			pmd_t *pmdp, unsigned long start, unsigned long end)
+{
+	spinlock_t *ptl = pmd_lock(space->mm, pmdp);
+	pmd_t pmd = READ_ONCE(*pmdp);
+	bool huge = wpt_pmd_is_huge(pmd);
+
+	if (huge) {
+		forget_bits(space, chunk, start, end);
+		/* The mark stays while others of its pages need it. */
+		if (pmd_present(pmd) && wpt_pte_marked(__pte(pmd_val(pmd))) &&
+		    bitmap_empty(chunk->armed, WPT_CHUNK_PAGES))
+			wpt_pte_unmark((pte_t *)pmdp);
+	}
+	spin_unlock(ptl);
+	return huge;
+}
+
+/* Returns false if the page table has vanished. */
+static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
+			pmd_t *pmdp, unsigned long start, unsigned long end)
+{
+	unsigned int n = (end - start) >> PAGE_SHIFT, k;
+	spinlock_t *ptl;
+	pte_t *ptep;
+
+	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
+	if (!ptep)
+		return false;
+	/* Those too that came with mremap() and were never reset. */
+	for (k = 0; k < n; k++)
+		if (pte_present(ptep_get(ptep + k)) &&
+		    wpt_pte_marked(ptep_get(ptep + k)))
+			wpt_pte_unmark(ptep + k);
+	forget_bits(space, chunk, start, end);
+	pte_unmap_unlock(ptep, ptl);
+	return true;
+}
+
+/* Take the marks out of one chunk's ptes, and what it knows of these pages. */
+static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
+			 struct wpt_chunk *chunk, unsigned long start,
+			 unsigned long end)
+{
+	unsigned long next;
+	pmd_t *pmdp;
+	bool done;
+
+	do {
+		switch (mm ? wpt_pmd_find(mm, start, &pmdp, &next) : WPT_PMD_NONE) {
+		case WPT_PMD_HUGE:
+			done = forget_huge(space, chunk, pmdp, start, end);
+			break;
+		case WPT_PMD_TABLE:
+			done = forget_ptes(space, chunk, pmdp, start, end);
+			break;
+		default:
+			forget_bits(space, chunk, start, end);
+			done = true;
+			break;
+		}
+	} while (!done);
+}
+
+/**
+ * wpt_harvest_forget() - undo what was done to memory nobody tracks any more
+ * @space: the space, locked
+ * @mm:    its address space with the mmap_lock held, or NULL if that is gone
+ * @start: first address
+ * @end:   end (exclusive)
+ *
+ * Leaves alone what is in the ranges of a tracker.  The cover of the space must
+ * still hold the range: as long as there are records, events have to be recorded,
+ * or the next tracker would believe stale ones.  The ptes stay read-only: whether
+ * they may be writable is for the next write fault to find out.
+ *
+ * Return: how far it got; @end when all is done.
+ */
+unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
+				 unsigned long start, unsigned long end)
+{
+	unsigned long addr = start, next, index;
+	unsigned int budget = 256;
+	struct wpt_interval iv;
+	struct wpt_chunk *chunk;
+
+	while (addr < end && budget--) {
+		if (tracked_next(space, addr, &iv) && iv.start <= addr) {
+			addr = iv.end;
+			continue;
+		}
+		if (!wpt_record_group(&space->rec, addr)) {
+			index = addr >> WPT_GROUP_SHIFT;
+			if (!xa_find_after(&space->rec.groups, &index,
+					   ULONG_MAX, XA_PRESENT))
+				return end;
+			addr = index << WPT_GROUP_SHIFT;
+			continue;
+		}
+		next = min(end, wpt_chunk_end(addr));
+		if (tracked_next(space, addr, &iv))
+			next = min(next, iv.start);
+		chunk = wpt_record_chunk(&space->rec, addr);
+		if (chunk) {
+			forget_chunk(space, mm, chunk, addr, next);
+			if (!tracked_next(space, addr & WPT_CHUNK_MASK, &iv) ||
+			    iv.start >= wpt_chunk_end(addr))
+				wpt_record_drop(&space->rec, addr);
+		}
+		addr = next;
+	}
+	return min(addr, end);
+}

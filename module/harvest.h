@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Finding what was written, and arming it again. */
+#ifndef WPT_HARVEST_H
+#define WPT_HARVEST_H
+
+#include "region.h"
+#include "tracker.h"
+
+/* Why a harvest stopped before its end. */
+enum wpt_stop {
+	WPT_GO_ON = -1,		/* within the harvest: it has not stopped */
+	WPT_STOP_END,		/* it did not: the range is done */
+	WPT_STOP_FULL,		/* the caller takes no more pages */
+	WPT_STOP_FLUSH,		/* the buffer has to be delivered */
+	WPT_STOP_BREATHE,	/* long enough under locks */
+	WPT_STOP_DRAIN,		/* pages sit in per-CPU LRU batches: drain these */
+	WPT_STOP_UNTRACKED,	/* CHECK_TRACKED met memory that is not tracked */
+	WPT_STOP_SPLITTING,	/* a huge page is being split: wait a little */
+	WPT_STOP_NOMEM,
+};
+
+/**
+ * struct wpt_harvest - a walk over the memory of a tracker
+ * @t:       the tracker
+ * @mm:      its address space
+ * @addr:    where the walk is
+ * @end:     where it ends
+ * @masks:   what matches
+ * @out:     where matching pages go, or NULL for none
+ * @reset:   arm matching pages again and take them out of the tracker's set
+ * @check:   stop at memory that is not tracked
+ * @drained: LRU batches were drained: a reference found now is a real one
+ */
+struct wpt_harvest {
+	struct wpt_tracker *t;
+	struct mm_struct *mm;
+	unsigned long addr;
+	unsigned long end;
+	const struct wpt_masks *masks;
+	struct wpt_out *out;
+	bool reset;
+	bool check;
+	bool drained;
+
+	/* private to its caller: how often it waited for a split, and where */
+	unsigned long waited;
+	unsigned int waits;
+
+	/* private to the harvest: of the current step */
+	unsigned int budget;
+	u64 interest;
+	bool only_written;
+};
+
+enum wpt_stop wpt_harvest(struct wpt_harvest *h);
+unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
+				 unsigned long start, unsigned long end);
+
+#endif /* WPT_HARVEST_H */

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Placing and removing the hooks, through ftrace.
+ *
+ * They are there while a tracker is attached.  Their removal waits for all CPUs,
+ * so it is left to a worker and close() stays quick.
+ *
+ * All are PERMANENT: "sysctl kernel.ftrace_enabled=0" fails while they are
+ * registered instead of silently removing them.  The flags of an ftrace_ops are
+ * never changed afterwards.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "collapse.h"
+#include "hook.h"
+#include "hugetlb.h"
+#include "split.h"
+#include "sym.h"
+
+static bool unsafe_no_hook;
+module_param(unsafe_no_hook, bool, 0444);
+MODULE_PARM_DESC(unsafe_no_hook,
+		 "for tests only: do not see writes, so that every answer is wrong");
+
+static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
+static unsigned int hook_users;
+static LIST_HEAD(hooks);		/* fixed once the module is loaded */
+
+/**
+ * wpt_hook_offer() - a hook that is to be placed while there are trackers
+ * @hook: the hook.  Only from the initialization of the module.
+ *
+ * Return: 0, or an error after one line that says what is missing; that is an
+ * error of the module only if the hook is required.
+ */
+int wpt_hook_offer(struct wpt_hook *hook)
+{
+	const char *what = hook->required ? "not loaded" :
+					    "some memory is reported written";
+	char *name = (char *)hook->function;
+	int ret;
+
+	if (!wpt_sym_lookup(hook->function)) {
+		pr_err("%s: this kernel has no function %s that can be probed\n",
+		       what, name);
+		return -EOPNOTSUPP;
+	}
+	ret = ftrace_set_filter(&hook->ops, name, strlen(name), 1);
+	if (ret) {
+		pr_err("%s: ftrace cannot trace %s (error %d)\n", what, name, ret);
+		return ret;
+	}
+	list_add_tail(&hook->node, &hooks);
+	return 0;
+}
+
+/* The required one, which the statistics show, comes first and goes last. */
+static void remove_all(void)
+{
+	struct wpt_hook *hook;
+
+	list_for_each_entry_reverse(hook, &hooks, node) {
+		if (!hook->placed)
+			continue;
+		WARN_ON_ONCE(unregister_ftrace_function(&hook->ops));
+		WRITE_ONCE(hook->placed, false);
+	}
+}
+
+static int place_all(void)
+{
+	struct wpt_hook *hook;
+	int ret;
+
+	list_for_each_entry(hook, &hooks, node) {
+		if (hook->placed)
+			continue;
+		ret = register_ftrace_function(&hook->ops);
+		WRITE_ONCE(hook->failed, ret);
+		if (!ret) {
+			WRITE_ONCE(hook->placed, true);
+		} else if (hook->required) {
+			remove_all();
+			/* EBUSY: kernel.ftrace_enabled is 0 */
+			return ret == -EBUSY ? -EOPNOTSUPP : ret;
+		} else {
+			/* Say, a live patch has replaced the function. */
+			pr_info_once("huge pages are reported written: %s cannot be hooked (error %d)\n",
+				     hook->function, ret);
+		}
+	}
+	return 0;
+}
+
+static void hook_remove(struct work_struct *work)
+{
+	mutex_lock(&hook_lock);
+	if (!hook_users)
+		remove_all();
+	mutex_unlock(&hook_lock);
+}
+
+static DECLARE_WORK(hook_remove_work, hook_remove);
+
+/**
+ * wpt_hook_get() - make sure that the hooks are in place
+ *
+ * Return: 0, to be undone by wpt_hook_put(); -EOPNOTSUPP if ftrace is switched
+ * off by sysctl, or another error of ftrace.  May sleep.
+ */
+int wpt_hook_get(void)
+{
+	int ret = 0;
+
+	mutex_lock(&hook_lock);
+	if (!unsafe_no_hook)
+		ret = place_all();
+	if (!ret)
+		hook_users++;
+	mutex_unlock(&hook_lock);
+	return ret;
+}
+
+/**
+ * wpt_hook_put() - one user less; the hooks are removed soon after the last one
+ */
+void wpt_hook_put(void)
+{
+	mutex_lock(&hook_lock);
+	if (!--hook_users)
+		schedule_work(&hook_remove_work);
+	mutex_unlock(&hook_lock);
+}
+
+/* For the statistics. */
+bool wpt_hook_installed(void)
+{
+	return wpt_hook_placed(&wpt_hook_wp);
+}
+
+/* The hooks are left out on purpose. */
+bool wpt_hook_unsafe(void)
+{
+	return unsafe_no_hook;
+}
+
+/**
+ * wpt_hook_init() - find the places of the hooks
+ *
+ * Return: 0, or an error after one line that says what is missing.
+ */
+int wpt_hook_init(void)
+{
+	int ret = wpt_hook_offer(&wpt_hook_wp);
+
+	if (ret)
+		return ret;
+	wpt_split_init();
+	wpt_collapse_init();
+	wpt_hugetlb_init();
+	if (unsafe_no_hook) {
+		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
+		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
+	}
+	return 0;
+}
+
+/**
+ * wpt_hook_exit() - remove the hooks; no user is left
+ */
+void wpt_hook_exit(void)
+{
+	struct wpt_hook *hook;
+
+	cancel_work_sync(&hook_remove_work);
+	hook_remove(NULL);
+	list_for_each_entry(hook, &hooks, node)
+		static_call(wpt_ftrace_free_filter)(&hook->ops);
+	wpt_split_exit();
+}

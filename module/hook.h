@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hooks in the write-fault path. */
+#ifndef WPT_HOOK_H
+#define WPT_HOOK_H
+
+#include <linux/ftrace.h>
+#include <linux/list.h>
+
+/**
+ * struct wpt_hook - a callback at the entry of a function of the kernel
+ * @function: the function
+ * @ops:      the callback
+ * @required: without it nothing can be tracked
+ * @placed:   it is there now
+ * @failed:   it could not be placed when that was last tried
+ * @node:     in the list of all hooks
+ */
+struct wpt_hook {
+	const char *function;
+	struct ftrace_ops ops;
+	bool required;
+	bool placed;
+	bool failed;
+	struct list_head node;
+};
+
+static inline bool wpt_hook_placed(const struct wpt_hook *hook)
+{
+	return READ_ONCE(hook->placed);
+}
+
+extern struct wpt_hook wpt_hook_wp;	/* wp.c */
+
+int wpt_hook_init(void);
+void wpt_hook_exit(void);
+int wpt_hook_offer(struct wpt_hook *hook);
+int wpt_hook_get(void);
+void wpt_hook_put(void);
+bool wpt_hook_installed(void);
+bool wpt_hook_unsafe(void);
+
+#endif /* WPT_HOOK_H */

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A chunk mapped by one huge entry in a harvest.
+ *
+ * Its pages are clean together.  When some of them are to be reset and others
+ * not, the entry is split first, unless all who track it asked for huge pages to
+ * be kept: then they stay written until they are reset as a whole.
+ */
+#include <linux/hugetlb.h>
+
+#include "piece.h"
+#include "ptwalk.h"
+#include "split.h"
+#include "stats.h"
+
+/* What is known of the pages of a huge entry. */
+enum huge_state {
+	HUGE_CLEAN,	/* all of them */
+	HUGE_WRITTEN,	/* all of them */
+	HUGE_MIXED,
+};
+
+static unsigned int piece_pages(const struct wpt_piece *p)
+{
+	return (p->end - p->start) >> PAGE_SHIFT;
+}
+
+static bool piece_whole(const struct wpt_piece *p)
+{
+	return piece_pages(p) == WPT_CHUNK_PAGES;
+}
+
+static enum huge_state huge_state(const struct wpt_piece *p, pte_t pte)
+{
+	unsigned int i = wpt_page_index(p->start);
+	unsigned int nr = piece_pages(p), written = 0, k;
+
+	if (!p->tracked)
+		return HUGE_CLEAN;
+	/* The three answers of nearly all scans, without a look at each page. */
+	if (p->chunk && bitmap_full(p->chunk->dirty, WPT_CHUNK_PAGES))
+		return HUGE_WRITTEN;
+	if (!p->chunk || (bitmap_empty(p->chunk->dirty, WPT_CHUNK_PAGES) &&
+			  (bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES) ||
+			   (bitmap_empty(p->chunk->armed, WPT_CHUNK_PAGES) &&
+			    bitmap_empty(p->chunk->hazy, WPT_CHUNK_PAGES)))))
+		return wpt_page_written(p, i, pte) ? HUGE_WRITTEN : HUGE_CLEAN;
+
+	for (k = 0; k < nr; k++)
+		written += wpt_page_written(p, i + k, pte);
+	if (!written)
+		return HUGE_CLEAN;
+	return written == nr ? HUGE_WRITTEN : HUGE_MIXED;
+}
+
+static bool pending_mixed(const struct wpt_piece *p)
+{
+	unsigned int first = wpt_page_index(p->start);
+	unsigned int end = first + piece_pages(p);
+	unsigned int set;
+
+	if (!p->pending)
+		return false;
+	set = find_next_bit(p->pending->b, end, first);
+	if (set >= end)
+		return false;
+	return set > first || find_next_zero_bit(p->pending->b, end, first) < end;
+}
+
+static bool pending_at(const struct wpt_piece *p, unsigned long addr)
+{
+	return p->pending && test_bit(wpt_page_index(addr), p->pending->b);
+}
+
+/*
+ * Must a huge page stay whole?  hugetlb always, others if all who track some of it
+ * say so.
+ */
+static bool huge_kept(struct wpt_harvest *h, const struct wpt_piece *p)
+{
+	unsigned long start = p->start & WPT_CHUNK_MASK;
+	unsigned long end = start + WPT_CHUNK_SIZE;
+	struct wpt_interval iv;
+	struct wpt_tracker *t;
+	unsigned long addr;
+
+	if (is_vm_hugetlb_page(p->vma))
+		return true;
+	list_for_each_entry(t, &h->t->space->trackers, node)
+		for (addr = start; wpt_set_next(&t->ranges, addr, &iv) &&
+		     iv.start < end; addr = iv.end)
+			if (!wpt_set_covers(&t->keep, max(start, iv.start),
+					    min(end, iv.end)))
+				return false;
+	return true;
+}
+
+/* As empty as if nothing were mapped, see page_reset(). */
+static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
+{
+	struct wpt_chunk *chunk = p->chunk;
+
+	bitmap_zero(chunk->armed, WPT_CHUNK_PAGES);
+	bitmap_zero(chunk->hazy, WPT_CHUNK_PAGES);
+	bitmap_zero(chunk->dirty, WPT_CHUNK_PAGES);
+	wpt_record_mark_walk(p->group, chunk, p->start);
+	smp_mb();
+	if (wpt_space_event_over(h->t->space, p->start, p->end))
+		bitmap_fill(chunk->dirty, WPT_CHUNK_PAGES);
+	else
+		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);
+}
+
+static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
+			      pmd_t *pmdp, bool written)
+{
+	enum wpt_arm why;
+
+	if (wpt_pmd_zero(READ_ONCE(*pmdp))) {
+		if (written)
+			huge_zero_reset(h, p);
+		return WPT_GO_ON;
+	}
+	why = wpt_arm_huge(p->vma, pmdp);
+	if (why == WPT_ARM_REFERENCED && !h->drained)
+		return WPT_STOP_DRAIN;
+	if (written || why == WPT_ARM_DONE)
+		wpt_arm_count(why, WPT_CHUNK_PAGES);
+	if (why != WPT_ARM_DONE)
+		return WPT_GO_ON;
+	if (huge_kept(h, p))
+		set_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
+	else
+		clear_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
+	bitmap_fill(p->chunk->armed, WPT_CHUNK_PAGES);
+	bitmap_zero(p->chunk->dirty, WPT_CHUNK_PAGES);
+	if (written)
+		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);
+	p->flush_start = p->start;
+	p->flush_end = p->end;
+	p->walked = true;
+	return WPT_GO_ON;
+}
+
+/* Pages that do not all have the same answer: one by one, nothing is armed. */
+static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
+				pte_t pte, u64 base)
+{
+	enum wpt_stop stop;
+	u64 cat;
+
+	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
+		unsigned int i = wpt_page_index(h->addr);
+		bool written = wpt_page_written(p, i, pte);
+
+		cat = base;
+		if (written)
+			wpt_page_note_written(p, i, pte);
+		if (written || h->t->lost || p->unknown || pending_at(p, h->addr))
+			cat |= WPTRACK_PAGE_WRITTEN;
+		if (!wpt_masks_match(h->masks, cat))
+			continue;
+		stop = wpt_out_check(h, h->addr, cat & h->masks->ret);
+		if (stop != WPT_GO_ON)
+			return stop;
+		if (h->reset && written)
+			wpt_arm_count(WPT_ARM_HUGE, 1);
+		if (h->reset && p->pending)
+			clear_bit(i, p->pending->b);
+		if (h->out)
+			wpt_out_push(h->out, h->addr, h->addr + PAGE_SIZE,
+				     cat & h->masks->ret);
+	}
+	return WPT_GO_ON;
+}
+
+/* All pages have the same answer. */
+static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
+				pmd_t *pmdp, pte_t pte, u64 cat, bool written)
+{
+	unsigned long addr = h->addr;
+	unsigned int i;
+	enum wpt_stop stop;
+
+	if (p->tracked && (written || h->t->lost || p->unknown ||
+			   pending_at(p, p->start)))
+		cat |= WPTRACK_PAGE_WRITTEN;
+	if (!wpt_masks_match(h->masks, cat)) {
+		h->addr = p->end;
+		return WPT_GO_ON;
+	}
+	if (written)
+		for (i = 0; i < piece_pages(p); i++)
+			wpt_page_note_written(p, wpt_page_index(p->start) + i, pte);
+	if (h->reset && p->trackable && p->chunk &&
+	    (written || !bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES))) {
+		if (piece_whole(p) && addr == p->start &&
+		    wpt_out_takes(h->out, WPT_CHUNK_PAGES)) {
+			stop = wpt_out_check(h, addr, cat & h->masks->ret);
+			if (stop == WPT_GO_ON)
+				stop = huge_arm(h, p, pmdp, written);
+			if (stop != WPT_GO_ON)
+				return stop;
+		} else if (written && wpt_split_ready() && !huge_kept(h, p)) {
+			return WPT_STOP_SPLITTING;
+		} else if (written) {
+			wpt_arm_count(WPT_ARM_HUGE, piece_pages(p));
+		}
+	} else if (h->reset && p->tracked && written) {
+		wpt_arm_count(WPT_ARM_UNTRACKABLE, piece_pages(p));
+	}
+	stop = wpt_do_same(h, p->end, cat);
+	if (h->reset && p->pending)
+		bitmap_clear(p->pending->b, wpt_page_index(addr),
+			     (h->addr - addr) >> PAGE_SHIFT);
+	return stop;
+}
+
+/* The entry is huge, and locked. */
+static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
+			       pmd_t *pmdp, pmd_t pmd)
+{
+	pte_t pte = wpt_pmd_as_pte(pmd);
+	u64 cat = p->base | WPTRACK_PAGE_HUGE |
+		  wpt_pte_categories(pte, h->interest);
+	enum huge_state state = huge_state(p, pte);
+
+	wpt_stat_inc(CHUNK_WALKS);
+	if (state != HUGE_MIXED && !pending_mixed(p))
+		return huge_whole(h, p, pmdp, pte, cat, state == HUGE_WRITTEN);
+	if (h->reset && p->trackable && state == HUGE_MIXED &&
+	    wpt_split_ready() && !huge_kept(h, p))
+		return WPT_STOP_SPLITTING;
+	return huge_pages(h, p, pte, cat);
+}
+
+/**
+ * wpt_do_huge() - harvest a chunk mapped by one huge entry
+ * @h:    the harvest
+ * @p:    the chunk
+ * @pmdp: the entry
+ */
+enum wpt_stop wpt_do_huge(struct wpt_harvest *h, struct wpt_piece *p,
+			  pmd_t *pmdp)
+{
+	enum wpt_stop stop;
+	spinlock_t *ptl;
+	pmd_t pmd;
+
+	wpt_piece_open(h, p);
+	ptl = pmd_lock(h->mm, pmdp);
+	pmd = READ_ONCE(*pmdp);
+	/* If not, it was split or went away just now: look again. */
+	if (wpt_pmd_is_huge(pmd))
+		stop = do_locked(h, p, pmdp, pmd);
+	else
+		stop = WPT_STOP_BREATHE;
+	if (p->walked)
+		wpt_piece_walked(h, p);
+	wpt_piece_settle(h, p, PMD_SHIFT);
+	spin_unlock(ptl);
+	wpt_piece_close(h, p);
+	if (stop != WPT_STOP_SPLITTING)
+		return stop;
+	return wpt_split_try(p->vma, pmdp, p->start) ? WPT_STOP_BREATHE :
+						       WPT_STOP_SPLITTING;
+}

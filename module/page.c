@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One page in a harvest: its categories, whether it was written, its reset.
+ */
+#include <linux/hugetlb.h>
+
+#include "arm.h"
+#include "piece.h"
+#include "ptwalk.h"
+#include "stats.h"
+
+u64 wpt_pte_categories(pte_t pte, u64 interest)
+{
+	struct page *page;
+	u64 cat;
+
+	if (pte_none(pte))
+		return 0;
+	if (!pte_present(pte)) {
+		cat = WPTRACK_PAGE_SWAPPED;
+		if (wpt_pte_guard(pte))
+			cat |= WPTRACK_PAGE_GUARD;
+		if (pte_swp_soft_dirty(pte))
+			cat |= WPTRACK_PAGE_SOFT_DIRTY;
+		return cat;
+	}
+	cat = WPTRACK_PAGE_PRESENT;
+	if (pte_soft_dirty(pte))
+		cat |= WPTRACK_PAGE_SOFT_DIRTY;
+	if (is_zero_pfn(pte_pfn(pte)))
+		cat |= WPTRACK_PAGE_PFNZERO;
+	if (interest & (WPTRACK_PAGE_FILE | WPTRACK_PAGE_PINNED)) {
+		page = wpt_pte_page(pte);
+		if (page && !wpt_page_anon(page))
+			cat |= WPTRACK_PAGE_FILE;
+		if (page && wpt_page_maybe_pinned(page))
+			cat |= WPTRACK_PAGE_PINNED;
+	}
+	return cat;
+}
+
+/*
+ * Was the page written, as far as the record and its pte tell?  Called with the
+ * page table locked; if there is none, @pte is none.
+ *
+ * The only ways to "no" are a pte that we armed at this address and that still
+ * is armed, and a page that was empty and maps nothing that this mapping can
+ * have written to: nothing, the zero page, or the cache of a file behind a
+ * read-only pte.
+ *
+ * In a private mapping these prove it: who wrote had a page of his own, and if
+ * that is gone again, so is what was written.  In a shared mapping the data
+ * would still be there.  But then the pte was writable in between, and only an
+ * event can have changed that: it has found the page writable, and made it
+ * dirty; or still empty, and made it hazy; or read-only, and then the hook has
+ * seen the write.
+ */
+bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
+{
+	struct page *page;
+
+	if (p->chunk && test_bit(i, p->chunk->dirty))
+		return true;
+	if (p->chunk && test_bit(i, p->chunk->armed))
+		return !wpt_pte_armed(pte);
+	if (p->chunk && test_bit(i, p->chunk->hazy) &&
+	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
+		return true;
+	if (wpt_pte_empty(pte) || wpt_pte_zero(pte))
+		return false;
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
+		return true;
+	/* Tracked at another address, and moved here since: see mark_moving(). */
+	if (wpt_pte_marked(pte))
+		return true;
+	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
+		return true;
+	page = wpt_pte_page(pte);
+	return !page || wpt_page_anon(page);
+}
+
+/* Put down what wpt_page_written() found out, and why. */
+void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
+{
+	struct wpt_chunk *chunk = p->chunk;
+
+	if (!chunk || test_bit(i, chunk->dirty))
+		return;
+	if (test_bit(i, chunk->armed)) {
+		if (pte_none(pte))
+			wpt_stat_inc(OVER_ZAPPED);
+		else if (!pte_present(pte))
+			wpt_stat_inc(OVER_SWAPPED);
+		else if (wpt_pte_marked(pte) && pte_write(pte))
+			wpt_stat_inc(ANOMALIES);
+		else
+			wpt_stat_inc(OVER_UNMARKED);
+	} else if (!pte_write(pte) && test_bit(i, chunk->hazy)) {
+		wpt_stat_inc(OVER_HAZY);
+	}
+	set_bit(i, chunk->dirty);
+	/* Orders the bit before the look at the map. */
+	smp_mb__after_atomic();
+	wpt_group_visit(p->group, p->start);
+}
+
+static void piece_armed(struct wpt_piece *p, unsigned long addr)
+{
+	unsigned int i = wpt_page_index(addr);
+
+	set_bit(i, p->chunk->armed);
+	if (!p->flush_end)
+		p->flush_start = addr;
+	p->flush_end = addr + PAGE_SIZE;
+}
+
+/*
+ * Make a written page clean, if that can be.  @ptep is NULL where there is no
+ * page table.  Returns WPT_STOP_DRAIN to be called again after draining.
+ */
+static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
+				unsigned long addr, pte_t *ptep, pte_t pte)
+{
+	struct wpt_chunk *chunk = p->chunk;
+	unsigned int i = wpt_page_index(addr);
+	enum wpt_arm why;
+
+	if (!chunk)
+		return WPT_GO_ON;
+	if (!p->trackable) {
+		wpt_arm_count(WPT_ARM_UNTRACKABLE, 1);
+		return WPT_GO_ON;
+	}
+	if (wpt_pte_empty(pte)) {
+		/* A transfer into a page of the cache needs no pte to go on. */
+		if (wpt_arm_cache_held(p->vma, addr)) {
+			wpt_arm_count(WPT_ARM_REFERENCED, 1);
+			return WPT_GO_ON;
+		}
+		clear_bit(i, chunk->armed);
+		clear_bit(i, chunk->hazy);
+		clear_bit(i, chunk->dirty);
+		/* From now on only its pte tells whether it is written. */
+		wpt_record_mark_walk(p->group, chunk, addr);
+		/*
+		 * A zap that began before may find data here that is written
+		 * from now on, and make it empty again without our knowing.
+		 */
+		if (wpt_space_event_over(h->t->space, addr, addr + PAGE_SIZE))
+			set_bit(i, chunk->dirty);
+		else
+			__set_bit(i, p->cleaned);
+		return WPT_GO_ON;
+	}
+	why = wpt_arm_pte(p->vma, ptep);
+	if (why == WPT_ARM_REFERENCED && !h->drained)
+		return WPT_STOP_DRAIN;
+	wpt_arm_count(why, 1);
+	if (why == WPT_ARM_DONE) {
+		piece_armed(p, addr);
+		clear_bit(i, chunk->dirty);
+		__set_bit(i, p->cleaned);
+	}
+	return WPT_GO_ON;
+}
+
+enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
+			       u64 categories)
+{
+	if (!h->out)
+		return WPT_GO_ON;
+	switch (wpt_out_room(h->out, addr, categories)) {
+	case WPT_ROOM_NONE:
+		return WPT_STOP_FULL;
+	case WPT_ROOM_FLUSH:
+		return WPT_STOP_FLUSH;
+	default:
+		return WPT_GO_ON;
+	}
+}
+
+enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
+			     unsigned long addr, pte_t *ptep)
+{
+	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
+	u64 cat = p->base | wpt_pte_categories(pte, h->interest);
+	unsigned int i = wpt_page_index(addr);
+	bool written = false;
+	enum wpt_stop stop;
+
+	if (p->tracked) {
+		if (wpt_page_written(p, i, pte)) {
+			wpt_page_note_written(p, i, pte);
+			written = true;
+		} else if (h->reset && p->trackable && p->chunk &&
+			   !wpt_pte_empty(pte) && !test_bit(i, p->chunk->armed)) {
+			/* Clean and unarmed: the next walk need not look. */
+			if (wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE)
+				piece_armed(p, addr);
+		}
+		if (written || h->t->lost || p->unknown ||
+		    (p->pending && test_bit(i, p->pending->b)))
+			cat |= WPTRACK_PAGE_WRITTEN;
+	}
+	if (!wpt_masks_match(h->masks, cat))
+		return WPT_GO_ON;
+
+	stop = wpt_out_check(h, addr, cat & h->masks->ret);
+	if (stop != WPT_GO_ON)
+		return stop;
+	if (h->reset && written) {
+		stop = page_reset(h, p, addr, ptep, pte);
+		if (stop != WPT_GO_ON)
+			return stop;
+	}
+	if (h->reset && p->pending)
+		clear_bit(i, p->pending->b);
+	if (h->out)
+		wpt_out_push(h->out, addr, addr + PAGE_SIZE, cat & h->masks->ret);
+	return WPT_GO_ON;
+}
+
+/* Pages [h->addr, end) that all have the same categories. */
+enum wpt_stop wpt_do_same(struct wpt_harvest *h, unsigned long end, u64 cat)
+{
+	enum wpt_stop stop;
+
+	if (!h->out || !wpt_masks_match(h->masks, cat)) {
+		h->addr = end;
+		return WPT_GO_ON;
+	}
+	cat &= h->masks->ret;
+	while (h->addr < end) {
+		stop = wpt_out_check(h, h->addr, cat);
+		if (stop != WPT_GO_ON)
+			return stop;
+		h->addr = wpt_out_push(h->out, h->addr, end, cat);
+	}
+	return WPT_GO_ON;
+}

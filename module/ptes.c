@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A chunk with a page table in a harvest.
+ */
+#include "piece.h"
+#include "ptwalk.h"
+#include "stats.h"
+#include "sym.h"
+
+/* Only pages with a bit in the record can match: visit just these. */
+static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
+			       pte_t *ptep)
+{
+	unsigned int first = wpt_page_index(p->start);
+	unsigned int i = first;
+	unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
+	DECLARE_BITMAP(todo, WPT_CHUNK_PAGES);
+	enum wpt_stop stop;
+
+	bitmap_copy(todo, p->chunk->dirty, WPT_CHUNK_PAGES);
+	if (p->pending)
+		bitmap_or(todo, todo, p->pending->b, WPT_CHUNK_PAGES);
+	for_each_set_bit_from(i, todo, end) {
+		h->addr = p->start + ((unsigned long)(i - first) << PAGE_SHIFT);
+		stop = wpt_do_page(h, p, h->addr, ptep ? ptep + (i - first) : NULL);
+		if (stop != WPT_GO_ON)
+			return stop;
+	}
+	h->addr = p->end;
+	return WPT_GO_ON;
+}
+
+static enum wpt_stop do_all(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep)
+{
+	enum wpt_stop stop;
+
+	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
+		stop = wpt_do_page(h, p, h->addr, ptep);
+		if (stop != WPT_GO_ON)
+			return stop;
+		if (ptep)
+			ptep++;
+	}
+	return WPT_GO_ON;
+}
+
+/* The ptes are locked; @ptep is NULL if there are none. */
+static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
+			       pte_t *ptep)
+{
+	bool walk = !h->only_written || h->t->lost || p->unknown || !p->chunk ||
+		    test_bit(WPT_CHUNK_WALK, &p->chunk->flags);
+	enum wpt_stop stop;
+
+	if (!walk)
+		return do_logged(h, p, ptep);
+	wpt_stat_inc(CHUNK_WALKS);
+	stop = do_all(h, p, ptep);
+	if (stop == WPT_GO_ON && ptep && p->chunk)
+		p->walked = true;
+	return stop;
+}
+
+/**
+ * wpt_do_ptes() - harvest a chunk with a page table
+ * @h:    the harvest
+ * @p:    the chunk
+ * @pmdp: entry of its page table; NULL if there is none and all pages are none
+ */
+enum wpt_stop wpt_do_ptes(struct wpt_harvest *h, struct wpt_piece *p,
+			  pmd_t *pmdp)
+{
+	enum wpt_stop stop;
+	pte_t *ptep = NULL;
+	spinlock_t *ptl;
+
+	if (pmdp) {
+		wpt_piece_open(h, p);
+		ptep = wpt_pte_offset_map_lock(h->mm, pmdp, p->start, &ptl);
+	}
+	if (pmdp && !ptep) {
+		/* It became huge or went away: look again. */
+		stop = WPT_STOP_BREATHE;
+	} else if (ptep && p->chunk &&
+		   test_bit(WPT_CHUNK_SPLITTING, &p->chunk->flags)) {
+		stop = WPT_STOP_SPLITTING;
+	} else {
+		stop = do_locked(h, p, ptep);
+		if (p->walked)
+			wpt_piece_walked(h, p);
+	}
+	if (ptep) {
+		wpt_piece_settle(h, p, PAGE_SHIFT);
+		pte_unmap_unlock(ptep, ptl);
+	}
+	wpt_piece_close(h, p);
+	return stop;
+}

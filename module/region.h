@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Matching pages against the masks of a scan, and building regions of them.
+ * Knows nothing of page tables; compiles in user space for the unit tests.
+ */
+#ifndef WPT_REGION_H
+#define WPT_REGION_H
+
+#include "port.h"
+#include <wptrack.h>
+
+/* The masks of struct wptrack_scan. */
+struct wpt_masks {
+	u64 inverted;
+	u64 mask;
+	u64 anyof;
+	u64 ret;
+};
+
+static inline bool wpt_masks_match(const struct wpt_masks *m, u64 categories)
+{
+	u64 c = categories ^ m->inverted;
+
+	return (c & m->mask) == m->mask && (!m->anyof || (c & m->anyof));
+}
+
+/* True if every written page matches, and no other. */
+static inline bool wpt_masks_plain(const struct wpt_masks *m)
+{
+	return m->mask == WPTRACK_PAGE_WRITTEN && !m->inverted && !m->anyof;
+}
+
+/* True if a page that was not written cannot match. */
+static inline bool wpt_masks_only_written(const struct wpt_masks *m)
+{
+	return m->mask & ~m->inverted & WPTRACK_PAGE_WRITTEN;
+}
+
+/* Categories on which the answer depends. */
+static inline u64 wpt_masks_of_interest(const struct wpt_masks *m)
+{
+	return m->mask | m->anyof | m->ret;
+}
+
+enum wpt_room {
+	WPT_ROOM,	/* the next page fits */
+	WPT_ROOM_FLUSH,	/* it will fit when the buffer was delivered */
+	WPT_ROOM_NONE,	/* the caller's vec or max_pages is used up */
+};
+
+/**
+ * struct wpt_out - regions on their way to the caller
+ * @buf:       buffer of @cap regions
+ * @cap:       room in @buf, at least 1
+ * @nr:        regions in @buf
+ * @delivered: regions that were handed over before
+ * @vec_len:   most regions the caller takes; ignored if @count_only
+ * @pages:     pages in all regions so far
+ * @max_pages: most pages the caller takes
+ * @count_only: there is no caller's vec, regions are only counted
+ */
+struct wpt_out {
+	struct wptrack_region *buf;
+	unsigned int cap;
+	unsigned int nr;
+	u64 delivered;
+	u64 vec_len;
+	u64 pages;
+	u64 max_pages;
+	bool count_only;
+};
+
+/* Does the caller take so many pages more? */
+static inline bool wpt_out_takes(const struct wpt_out *out, u64 pages)
+{
+	return !out || out->max_pages - out->pages >= pages;
+}
+
+enum wpt_room wpt_out_room(const struct wpt_out *out, unsigned long addr,
+			   u64 categories);
+unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,
+			   unsigned long end, u64 categories);
+
+#endif /* WPT_REGION_H */

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A space is what all trackers of one address space share: the record of its
+ * pages, and the mmu notifier that keeps the record true.
+ *
+ * Lock order, outermost first:
+ *
+ *   wpt_tracker.lock	one ioctl at a time on a descriptor; held while regions
+ *			are copied to the caller
+ *   wpt_space.lock	the trackers of a space, their ranges and pending sets;
+ *			every change of an answer: arming, harvest, report
+ *   mmap_lock (read)	of the target
+ *   page table lock	the ptes and chunk bits of one page table
+ *   registry_lock	which mm has a space (space.c)
+ *
+ * The notifier callbacks come with the target's mmap_lock or a reverse-map lock
+ * held and take page table locks.  The fault hook comes with a page table lock
+ * held; it takes none, and must not sleep or allocate.
+ */
+#ifndef WPT_SPACE_H
+#define WPT_SPACE_H
+
+#include <linux/hashtable.h>
+#include <linux/list.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+
+#include "chunk.h"
+#include "intervals.h"
+
+/* A union of ranges of all trackers; replaced as a whole. */
+struct wpt_cover {
+	struct rcu_head rcu;
+	struct wpt_set set;
+};
+
+/* Where an event is under way; @key is NULL if the slot is free. */
+struct wpt_event_slot {
+	const void *key;
+	unsigned long start;
+	unsigned long end;
+};
+
+#define WPT_EVENT_SLOTS	8
+
+struct wpt_space {
+	struct mmu_notifier mn;
+	struct mm_struct *mm;		/* pinned by the notifier (mm_count) */
+	struct hlist_node hash;		/* registry_lock to change, RCU to read */
+	unsigned int users;		/* registry_lock */
+	bool dead;			/* the address space was torn down */
+
+	struct mutex lock;
+	struct list_head trackers;	/* @lock */
+
+	struct wpt_record rec;
+	/*
+	 * Where events are recorded: at least all that is tracked, and all that
+	 * still has records.  @lock to change, RCU to read.
+	 */
+	struct wpt_cover __rcu *cover;
+	/*
+	 * Where pages are tracked one by one, as far as there was memory to note
+	 * it.  @lock to change, RCU to read.
+	 */
+	struct wpt_cover __rcu *exact;
+	unsigned int forgetting;	/* trackers that are giving up ranges; @lock */
+
+	/*
+	 * Notifier events that have begun and not ended, and where the first of
+	 * them are.  @event_lock for all but the reading of @events.
+	 */
+	atomic_t events;
+	spinlock_t event_lock;
+	unsigned int events_unplaced;	/* for want of a slot */
+	struct wpt_event_slot event_slot[WPT_EVENT_SLOTS];
+	/* Who is changing ptes on our behalf: its events are our own doing. */
+	struct task_struct *armer;
+	/*
+	 * An event could not be recorded for want of memory.  Whoever takes the
+	 * lock next makes everything read written (wpt_tracker.lost).
+	 */
+	bool lost_record;
+	/* Hull of the events that met no chunk and nothing mapped. */
+	spinlock_t hull_lock;
+	struct wpt_interval hull;	/* empty if end is 0; @hull_lock */
+	atomic_t hole_chunks;		/* records that such events have made */
+	bool hull_clears;		/* some of them took pages away */
+};
+
+#define WPT_SPACES_BITS	8
+extern struct hlist_head wpt_spaces[1 << WPT_SPACES_BITS];
+
+int wpt_space_init(void);
+void wpt_space_exit(void);
+struct wpt_space *wpt_space_get(struct mm_struct *mm);
+void wpt_space_put(struct wpt_space *space);
+void wpt_space_event_add(struct wpt_space *space, const void *key,
+			 unsigned long start, unsigned long end);
+void wpt_space_event_del(struct wpt_space *space, const void *key);
+void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
+			  unsigned long *pages);
+unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,
+				 unsigned long end, struct wpt_interval *iv);
+bool wpt_space_event_over(struct wpt_space *space, unsigned long start,
+			  unsigned long end);
+int wpt_space_set_cover(struct wpt_space *space, struct wpt_set *set);
+int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set);
+void wpt_space_totals(unsigned long *spaces, unsigned long *armed,
+		      unsigned long *bytes);
+
+/*
+ * The space of an mm, or NULL.  Caller is in an RCU read section.  Called from
+ * the fault hook: no sleeping, no allocation, no locks.
+ */
+static inline struct wpt_space *wpt_space_find(struct mm_struct *mm)
+{
+	struct wpt_space *space;
+
+	hash_for_each_possible_rcu(wpt_spaces, space, hash, (unsigned long)mm)
+		if (space->mm == mm)
+			return space;
+	return NULL;
+}
+
+/*
+ * Are pages tracked one by one anywhere in a range?  Conditions as above.
+ */
+static inline bool wpt_space_exact(struct wpt_space *space, unsigned long start,
+				   unsigned long end)
+{
+	struct wpt_cover *exact = rcu_dereference(space->exact);
+
+	return exact && wpt_set_overlaps(&exact->set, start, end);
+}
+
+#endif /* WPT_SPACE_H */

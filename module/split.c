@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Huge pages in the write-fault path.
+ *
+ * The first write to an armed huge page has to split its entry, so that only the
+ * page that is written loses its mark.  do_huge_pmd_wp_page() would make the
+ * whole entry writable; for tracked address spaces it is replaced.  The kernel
+ * splits entries for reasons of its own as well: __split_huge_pmd() is wrapped.
+ *
+ * A split makes 512 read-only ptes without marks.  They get their marks back
+ * when, and only if, nothing else can have happened to them meanwhile:
+ *
+ *  - Writes through a read-only pte pass do_wp_page(), whose hook makes the page
+ *    dirty in the record, with or without a mark.
+ *  - Everybody else who makes a pte writable, or exchanges what it maps, calls
+ *    the notifier first.  Events that are under way when the entry is looked at
+ *    exclude their pages; if more events than the split's own have begun over
+ *    the chunk when the ptes are looked at, none is marked.
+ *
+ * Splits of one chunk exclude each other by a lock, so that two writers do not
+ * spoil each other's marks.  A harvest waits until the marks are there.
+ */
+#include <linux/hash.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/wait.h>
+
+#include "compat/fault.h"
+#include "compat/ftrace.h"
+#include "hook.h"
+#include "ptwalk.h"
+#include "space.h"
+#include "split.h"
+#include "stats.h"
+#include "sym.h"
+
+#define LOCK_BITS	6
+static struct mutex locks[1 << LOCK_BITS];
+
+static bool offered;
+
+/* Tasks that are in functions of ours instead of the kernel's. */
+static atomic_t inside = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
+
+struct split {
+	struct mm_struct *mm;
+	pmd_t *pmdp;
+	unsigned long addr;
+	unsigned long pfn;
+	unsigned long events;
+	bool carry;
+	DECLARE_BITMAP(pages, WPT_CHUNK_PAGES);
+};
+
+static struct mutex *lock_of(struct mm_struct *mm, unsigned long addr)
+{
+	return &locks[hash_long((unsigned long)mm ^ addr >> WPT_CHUNK_SHIFT,
+				LOCK_BITS)];
+}
+
+/*
+ * Look at a huge entry that is about to be split.  It is locked, and so is the
+ * chunk's lock here; RCU read section.
+ */
+static void split_begin(struct split *s, struct wpt_space *space, pmd_t pmd)
+{
+	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, s->addr);
+
+	if (!chunk || !wpt_pmd_armed(pmd))
+		return;
+	bitmap_andnot(s->pages, chunk->armed, chunk->dirty, WPT_CHUNK_PAGES);
+	/*
+	 * In this order: an event is placed before it is counted, so one that is
+	 * not in this number is under way now, or will be counted.
+	 */
+	s->events = wpt_chunk_events(chunk);
+	smp_mb();
+	wpt_space_event_mask(space, s->addr, s->pages);
+	if (bitmap_empty(s->pages, WPT_CHUNK_PAGES))
+		return;
+	s->pfn = pmd_pfn(pmd);
+	set_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
+	s->carry = true;
+}
+
+/* Is this what a split of the armed entry has left? */
+static bool carried(const struct split *s, unsigned int i, pte_t pte)
+{
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
+		return false;
+	return pte_pfn(pte) == s->pfn + i;
+}
+
+static unsigned int mark_ptes(const struct split *s, struct wpt_chunk *chunk,
+			      pte_t *ptep)
+{
+	unsigned int i, nr = 0;
+	pte_t pte;
+
+	for_each_set_bit(i, s->pages, WPT_CHUNK_PAGES) {
+		if (test_bit(i, chunk->dirty) || !test_bit(i, chunk->armed))
+			continue;
+		pte = READ_ONCE(ptep[i]);
+		if (!carried(s, i, pte))
+			continue;
+		/* Hardware may set it accessed meanwhile, and nothing else. */
+		wpt_pte_mark(&ptep[i]);
+		nr++;
+	}
+	return nr;
+}
+
+/* The entry was split, if nobody came before us: mark the ptes. */
+static void split_end(struct split *s)
+{
+	struct wpt_chunk *chunk = NULL;
+	struct wpt_space *space;
+	spinlock_t *ptl;
+	pte_t *ptep;
+
+	if (!s->carry)
+		return;
+	rcu_read_lock();
+	space = wpt_space_find(s->mm);
+	if (space)
+		chunk = wpt_record_chunk(&space->rec, s->addr);
+	/* A chunk that is new, or was waited for too long, lacks the flag. */
+	if (!chunk || !test_bit(WPT_CHUNK_SPLITTING, &chunk->flags))
+		goto out;
+	ptep = wpt_pte_offset_map_lock(s->mm, s->pmdp, s->addr, &ptl);
+	if (ptep) {
+		wpt_stat_inc(SPLITS);
+		if (wpt_chunk_events(chunk) == s->events + 1)
+			wpt_stat_add(CARRIED, mark_ptes(s, chunk, ptep));
+		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
+		pte_unmap_unlock(ptep, ptl);
+	} else {
+		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
+	}
+out:
+	rcu_read_unlock();
+}
+
+/* The chunk's lock is held. */
+static void split_run(struct split *s, struct vm_area_struct *vma
+		      WPT_SPLIT_LAST_PARAM)
+{
+	struct wpt_space *space;
+	spinlock_t *ptl;
+	pmd_t pmd;
+
+	rcu_read_lock();
+	space = wpt_space_find(s->mm);
+	if (space) {
+		ptl = pmd_lock(s->mm, s->pmdp);
+		pmd = READ_ONCE(*s->pmdp);
+		if (pmd_present(pmd) && pmd_leaf(pmd))
+			split_begin(s, space, pmd);
+		spin_unlock(ptl);
+	}
+	rcu_read_unlock();
+
+	static_call(wpt_split_huge_pmd)(vma, s->pmdp, s->addr, false
+					WPT_SPLIT_LAST_ARG);
+	split_end(s);
+}
+
+/* A write to one of the pages is why it is split.  May sleep. */
+static void split_for_write(struct vm_fault *vmf)
+{
+	struct split s = {
+		.mm = vmf->vma->vm_mm, .pmdp = vmf->pmd,
+		.addr = vmf->address & WPT_CHUNK_MASK,
+	};
+	struct mutex *lock = lock_of(s.mm, s.addr);
+
+	mutex_lock(lock);
+	split_run(&s, vmf->vma WPT_SPLIT_NO_PAGE);
+	mutex_unlock(lock);
+}
+
+/**
+ * wpt_split_try() - split a huge entry; what is clean stays so
+ * @vma:  its mapping; the caller holds the mmap_lock
+ * @pmdp: the entry, which may have changed meanwhile
+ * @addr: any address in it
+ *
+ * Does not wait for another split, which may wait for the lock of a page.
+ *
+ * Return: false if there is one, and nothing was done.  May sleep.
+ */
+bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr)
+{
+	struct split s = {
+		.mm = vma->vm_mm, .pmdp = pmdp, .addr = addr & WPT_CHUNK_MASK,
+	};
+	struct mutex *lock = lock_of(s.mm, s.addr);
+
+	if (!mutex_trylock(lock))
+		return false;
+	split_run(&s, vma WPT_SPLIT_NO_PAGE);
+	mutex_unlock(lock);
+	return true;
+}
+
+enum huge_wp {
+	HUGE_WP_RETRY,		/* the entry has changed */
+	HUGE_WP_SPLIT,
+	HUGE_WP_PASS,		/* the kernel's business */
+};
+
+/*
+ * A write to a read-only huge page of a tracked address space.  Where it is not
+ * split, all of it is written from now on: *@orig and the entry lose the mark, so
+ * that what is armed again meanwhile is not made writable.
+ */
+static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
+{
+	const unsigned long start = vmf->address & WPT_CHUNK_MASK;
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	enum huge_wp ret = HUGE_WP_PASS;
+	struct wpt_group *group;
+	struct wpt_chunk *chunk;
+	struct wpt_space *space;
+	spinlock_t *ptl;
+
+	rcu_read_lock();
+	space = wpt_space_find(mm);
+	if (!space)
+		goto out;
+	group = wpt_record_group(&space->rec, vmf->address);
+	chunk = wpt_group_chunk(group, vmf->address);
+	if (!chunk) {
+		/* The huge zero page, in memory that was empty until now? */
+		if (wpt_pmd_zero(*orig) &&
+		    wpt_space_exact(space, start, start + WPT_CHUNK_SIZE))
+			ret = HUGE_WP_SPLIT;
+		goto out;
+	}
+	ptl = pmd_lock(mm, vmf->pmd);
+	if (!pmd_same(READ_ONCE(*vmf->pmd), *orig)) {
+		ret = HUGE_WP_RETRY;
+	} else if ((wpt_pmd_armed(*orig) || wpt_pmd_zero(*orig)) &&
+		   !test_bit(WPT_CHUNK_KEEP, &chunk->flags)) {
+		ret = HUGE_WP_SPLIT;
+	} else {
+		wpt_record_log_all(group, chunk, vmf->address);
+		wpt_pte_unmark((pte_t *)vmf->pmd);
+		*orig = native_make_pmd(native_pmd_val(*orig) & ~WPT_PTE_MASK);
+		wpt_huge_wp_set_orig(vmf, *orig);
+		wpt_stat_inc(FAULTS_HUGE);
+	}
+	spin_unlock(ptl);
+out:
+	rcu_read_unlock();
+	return ret;
+}
+
+static void leave(void)
+{
+	if (atomic_dec_and_test(&inside))
+		wake_up(&inside_wait);
+}
+
+/* Instead of do_huge_pmd_wp_page(). */
+static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
+{
+	pmd_t seen = WPT_HUGE_WP_ORIG(vmf, orig);
+	enum huge_wp what = HUGE_WP_PASS;
+	vm_fault_t ret = 0;
+
+	atomic_inc(&inside);
+	if (wpt_fault_is_write(vmf))
+		what = huge_wp_look(vmf, &seen);
+	if (what == HUGE_WP_SPLIT) {
+		split_for_write(vmf);
+		/* On with the pte, whose mark the hook of do_wp_page() finds. */
+		ret = VM_FAULT_FALLBACK;
+	} else if (what == HUGE_WP_PASS) {
+		ret = static_call(wpt_huge_wp_page)WPT_HUGE_WP_ARGS(vmf, seen);
+	}
+	leave();
+	return ret;
+}
+
+/* Instead of __split_huge_pmd(). */
+static void split_huge_pmd_carry WPT_SPLIT_PARAMS
+{
+	struct split s = {
+		.mm = vma->vm_mm, .pmdp = pmdp, .addr = addr & WPT_CHUNK_MASK,
+	};
+	struct mutex *lock = lock_of(s.mm, s.addr);
+
+	atomic_inc(&inside);
+	/* Who comes with a page locked must not wait for who wants to lock it. */
+	if (!freeze && mutex_trylock(lock)) {
+		split_run(&s, vma WPT_SPLIT_LAST_ARG);
+		mutex_unlock(lock);
+	} else {
+		static_call(wpt_split_huge_pmd)(vma, pmdp, addr, freeze
+						WPT_SPLIT_LAST_ARG);
+	}
+	leave();
+}
+
+static bool notrace tracked(struct mm_struct *mm)
+{
+	/* A space is an mmu notifier. */
+	return mm_has_notifiers(mm) && wpt_space_find(mm);
+}
+
+static void notrace hook_huge_wp(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
+
+	if (tracked(vmf->vma->vm_mm) && !within_module(parent_ip, THIS_MODULE))
+		wpt_ftrace_set_ip(fregs, (unsigned long)huge_wp_page);
+}
+
+static void notrace hook_split(unsigned long ip, unsigned long parent_ip,
+			       struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	struct vm_area_struct *vma = (void *)wpt_ftrace_arg(fregs, 0);
+
+	if (tracked(vma->vm_mm) && !within_module(parent_ip, THIS_MODULE))
+		wpt_ftrace_set_ip(fregs, (unsigned long)split_huge_pmd_carry);
+}
+
+static struct wpt_hook hooks[] = {
+	{
+		.function = "do_huge_pmd_wp_page",
+		.ops = { .func = hook_huge_wp, .flags = WPT_FTRACE_REDIRECT_FLAGS },
+	}, {
+		.function = "__split_huge_pmd",
+		.ops = { .func = hook_split, .flags = WPT_FTRACE_REDIRECT_FLAGS },
+	},
+};
+
+/**
+ * wpt_split_ready() - can huge pages be armed?
+ */
+bool wpt_split_ready(void)
+{
+	return wpt_hook_placed(&hooks[0]) && wpt_hook_placed(&hooks[1]);
+}
+
+/**
+ * wpt_split_why_not() - why huge pages are not tracked here
+ *
+ * Return: a reason, or NULL if they are.
+ */
+const char *wpt_split_why_not(void)
+{
+	unsigned int i;
+
+	if (!offered)
+		return "this kernel lacks a function to hook: they are reported written";
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (READ_ONCE(hooks[i].failed))
+			return "a function is hooked by somebody else, a live patch maybe: they are reported written";
+	return NULL;
+}
+
+/**
+ * wpt_split_init() - offer the hooks
+ *
+ * Without them huge pages are reported written.
+ *
+ * Return: 0.
+ */
+int wpt_split_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(locks); i++)
+		mutex_init(&locks[i]);
+	if (!wpt_sym_huge_init())
+		return 0;
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (wpt_hook_offer(&hooks[i]))
+			return 0;
+	offered = true;
+	return 0;
+}
+
+/**
+ * wpt_split_exit() - wait until nobody is in here; the hooks are gone
+ */
+void wpt_split_exit(void)
+{
+	/* Whoever was sent here has arrived: ftrace has waited for that. */
+	wait_event(inside_wait, !atomic_read(&inside));
+	/* The last may still be on their way out. */
+	synchronize_rcu_tasks();
+}

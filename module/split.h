@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Huge pages in the write-fault path: the first write to an armed huge page
+ * splits its entry, and the marks go over to the ptes.
+ */
+#ifndef WPT_SPLIT_H
+#define WPT_SPLIT_H
+
+#include <linux/mm.h>
+
+#ifdef CONFIG_TRANSPARENT_HUGEPAGE
+int wpt_split_init(void);
+void wpt_split_exit(void);
+bool wpt_split_ready(void);
+const char *wpt_split_why_not(void);
+bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr);
+#else
+static inline int wpt_split_init(void) { return 0; }
+static inline void wpt_split_exit(void) { }
+static inline bool wpt_split_ready(void) { return false; }
+static inline const char *wpt_split_why_not(void)
+{
+	return "the kernel was built without CONFIG_TRANSPARENT_HUGEPAGE";
+}
+static inline bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp,
+				 unsigned long addr)
+{
+	return true;
+}
+#endif
+
+#endif /* WPT_SPLIT_H */

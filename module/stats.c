@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+
+#include "hook.h"
+#include "pte.h"
+#include "space.h"
+#include "stats.h"
+#include "tracker.h"
+
+DEFINE_PER_CPU(struct wpt_stat_cpu, wpt_stat_cpu);
+
+static const char * const stat_names[] = {
+#define X(id, name) name,
+	WPT_STATS(X)
+#undef X
+};
+
+static u64 stat_sum(enum wpt_stat stat)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(wpt_stat_cpu, cpu).v[stat]);
+	return sum;
+}
+
+/* Lines "key value".  The names are part of the interface. */
+static int stats_show(struct seq_file *m, void *v)
+{
+	unsigned long spaces, armed, bytes;
+	enum wpt_stat stat;
+
+	wpt_space_totals(&spaces, &armed, &bytes);
+	seq_printf(m, "version %s\n", WPT_VERSION);
+	seq_printf(m, "trackers %u\n", wpt_tracker_count());
+	seq_printf(m, "spaces %lu\n", spaces);
+	seq_printf(m, "hooks %s\n",
+		   wpt_hook_installed() ? "installed" : "removed");
+	seq_printf(m, "pte_bit %d\n", WPT_PTE_BIT);
+	seq_printf(m, "armed %lu\n", armed);
+	seq_printf(m, "record_bytes %lu\n", bytes);
+	for (stat = 0; stat < WPT_STAT_NR; stat++)
+		seq_printf(m, "%s %llu\n", stat_names[stat], stat_sum(stat));
+	return 0;
+}
+
+/**
+ * wpt_stats_init() - make /proc/wptrack/stats
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int wpt_stats_init(void)
+{
+	struct proc_dir_entry *dir = proc_mkdir("wptrack", NULL);
+
+	if (!dir)
+		return -ENOMEM;
+	if (!proc_create_single("stats", 0444, dir, stats_show)) {
+		remove_proc_subtree("wptrack", NULL);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/**
+ * wpt_stats_exit() - remove it; waits for readers
+ */
+void wpt_stats_exit(void)
+{
+	remove_proc_subtree("wptrack", NULL);
+}

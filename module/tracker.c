@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+
+#include "cover.h"
+#include "harvest.h"
+#include "hook.h"
+#include "stats.h"
+#include "sym.h"
+#include "tracker.h"
+
+static unsigned int max_ranges = 8192;
+module_param(max_ranges, uint, 0644);
+MODULE_PARM_DESC(max_ranges, "most separate ranges of one tracker");
+
+static atomic_t nr_trackers = ATOMIC_INIT(0);	/* attached */
+
+/* Pages that were written, and nothing else. */
+static const struct wpt_masks written_masks = {
+	.mask = WPTRACK_PAGE_WRITTEN,
+	.ret = WPTRACK_PAGE_WRITTEN,
+};
+
+/*
+ * Hold the address space and lock the tracker's space.  Returns the mm, to be
+ * given back by tracker_leave(), or an error.
+ */
+static struct mm_struct *tracker_enter(struct wpt_tracker *t)
+{
+	struct wpt_space *space = t->space;
+
+	lockdep_assert_held(&t->lock);
+	if (!space)
+		return ERR_PTR(-ENOTCONN);
+	if (READ_ONCE(space->dead) || !mmget_not_zero(space->mm))
+		return ERR_PTR(-ESRCH);
+	return space->mm;
+}
+
+/*
+ * What the notifier had no place for, now that there is one.  Space locked.
+ */
+static void take_events(struct wpt_space *space)
+{
+	struct wpt_interval hull;
+	struct wpt_tracker *t;
+	bool clears;
+
+	/* An event found no memory: nobody knows anything any more. */
+	if (xchg(&space->lost_record, false))
+		list_for_each_entry(t, &space->trackers, node)
+			wpt_tracker_lose(t);
+
+	spin_lock(&space->hull_lock);
+	hull = space->hull;
+	clears = space->hull_clears;
+	space->hull = (struct wpt_interval){ };
+	space->hull_clears = false;
+	spin_unlock(&space->hull_lock);
+	if (!hull.end)
+		return;
+	list_for_each_entry(t, &space->trackers, node) {
+		t->unsure_private |= clears;
+		if (wpt_set_add(&t->unsure, hull.start, hull.end, WPT_UNKNOWN_MAX))
+			wpt_tracker_lose(t);
+	}
+}
+
+/* The locks of a harvest. */
+static int harvest_lock(struct wpt_space *space, struct mm_struct *mm)
+{
+	if (mutex_lock_killable(&space->lock))
+		return -EINTR;
+	if (mmap_read_lock_killable(mm)) {
+		mutex_unlock(&space->lock);
+		return -EINTR;
+	}
+	take_events(space);
+	return 0;
+}
+
+static void harvest_unlock(struct wpt_space *space, struct mm_struct *mm)
+{
+	mmap_read_unlock(mm);
+	mutex_unlock(&space->lock);
+}
+
+/*
+ * A reset of all that was written has passed: from now on everything is known
+ * there.  Unsure it stays while an event is under way, which may have begun
+ * before the range was tracked, or before the page was looked at.  If there is
+ * no memory to cut a set, pages read written once more.
+ */
+static void learn(struct wpt_harvest *h, unsigned long from)
+{
+	if (from >= h->addr || !wpt_masks_plain(h->masks))
+		return;
+	wpt_set_del(&h->t->unknown, from, h->addr, WPT_UNKNOWN_MAX);
+	if (!atomic_read(&h->t->space->events)) {
+		wpt_set_del(&h->t->unsure, from, h->addr, WPT_UNKNOWN_MAX);
+		h->t->unsure_private &= h->t->unsure.nr > 0;
+	}
+}
+
+/*
+ * A fault is about to put marks into ptes.  It may be waiting for a page lock;
+ * in the end the pages read written rather than that we wait for ever.
+ */
+static void wait_for_split(struct wpt_harvest *h)
+{
+	struct wpt_chunk *chunk;
+
+	schedule_timeout_killable(1);
+	if (h->waited != h->addr) {
+		h->waited = h->addr;
+		h->waits = 0;
+	}
+	if (h->waits++ < HZ)
+		return;
+	mutex_lock(&h->t->space->lock);
+	chunk = wpt_record_chunk(&h->t->space->rec, h->addr);
+	if (chunk)
+		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
+	mutex_unlock(&h->t->space->lock);
+}
+
+/*
+ * Run a harvest until it needs its caller.  Returns 0 with *@stop set, or an
+ * error.  All locks but the tracker's are free afterwards.
+ */
+static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
+{
+	struct wpt_space *space = h->t->space;
+	unsigned long from;
+	int ret;
+
+	for (;;) {
+		ret = harvest_lock(space, h->mm);
+		if (ret)
+			return ret;
+		from = h->addr;
+		*stop = wpt_harvest(h);
+		if (h->reset)
+			learn(h, from);
+		harvest_unlock(space, h->mm);
+
+		switch (*stop) {
+		case WPT_STOP_DRAIN:
+			static_call(wpt_lru_add_drain_all)();
+			wpt_stat_inc(LRU_DRAINS);
+			h->drained = true;
+			break;
+		case WPT_STOP_BREATHE:
+			break;
+		case WPT_STOP_SPLITTING:
+			wait_for_split(h);
+			break;
+		case WPT_STOP_NOMEM:
+			return -ENOMEM;
+		default:
+			return 0;
+		}
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+}
+
+/**
+ * wpt_tracker_create() - a tracker that is not attached
+ *
+ * Return: the tracker or NULL if out of memory.
+ */
+struct wpt_tracker *wpt_tracker_create(void)
+{
+	struct wpt_tracker *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+
+	if (!t)
+		return NULL;
+	mutex_init(&t->lock);
+	INIT_LIST_HEAD(&t->node);
+	xa_init_flags(&t->pending, XA_FLAGS_ACCOUNT);
+	return t;
+}
+
+/* For the statistics. */
+unsigned int wpt_tracker_count(void)
+{
+	return atomic_read(&nr_trackers);
+}
+
+/**
+ * wpt_tracker_attach() - choose the address space
+ * @t:  the tracker
+ * @mm: the address space; the caller holds it (mm_users)
+ *
+ * Return: 0, -EBUSY (already attached), -EINTR, -ENOMEM, or an error of ftrace.
+ * After -EINTR the hooks stay: any signal interrupts the registration of a
+ * notifier, and under a fast timer it would never come to its end if it had to
+ * wait for them in each attempt.
+ */
+int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm)
+{
+	struct wpt_space *space;
+	int ret;
+
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	ret = -EBUSY;
+	if (t->space)
+		goto out;
+	if (!t->hooked) {
+		ret = wpt_hook_get();
+		if (ret)
+			goto out;
+		t->hooked = true;
+	}
+	space = wpt_space_get(mm);
+	if (IS_ERR(space)) {
+		ret = PTR_ERR(space);
+		if (ret != -EINTR) {
+			wpt_hook_put();
+			t->hooked = false;
+		}
+		goto out;
+	}
+	mutex_lock(&space->lock);
+	list_add_tail(&t->node, &space->trackers);
+	mutex_unlock(&space->lock);
+	t->space = space;
+	atomic_inc(&nr_trackers);
+	ret = 0;
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/* Pages that are armed for others begin as written for this tracker. */
+static void start_written(struct wpt_tracker *t, unsigned long start,
+			  unsigned long end)
+{
+	struct wpt_record *rec = &t->space->rec;
+	unsigned long addr = start, next, index;
+	struct wpt_chunk *chunk;
+	struct wpt_bits *bits;
+	unsigned int i, stop;
+
+	if (wpt_set_add(&t->unknown, start, end, WPT_UNKNOWN_MAX))
+		wpt_tracker_lose(t);
+	while (addr < end) {
+		if (!wpt_record_group(rec, addr)) {
+			index = addr >> WPT_GROUP_SHIFT;
+			if (!xa_find_after(&rec->groups, &index, ULONG_MAX,
+					   XA_PRESENT))
+				break;
+			addr = index << WPT_GROUP_SHIFT;
+			continue;
+		}
+		next = min(end, wpt_chunk_end(addr));
+		chunk = wpt_record_chunk(rec, addr);
+		if (chunk) {
+			bits = wpt_pending_get(t, addr);
+			if (!bits) {
+				wpt_tracker_lose(t);
+				return;
+			}
+			i = wpt_page_index(addr);
+			stop = i + ((next - addr) >> PAGE_SHIFT);
+			for_each_set_bit_from(i, chunk->armed, stop)
+				__set_bit(i, bits->b);
+			wpt_pending_drop_empty(t, addr);
+		}
+		addr = next;
+	}
+}
+
+/*
+ * Events that are under way have not been recorded where nothing was tracked when
+ * they began, and may still take pages away.
+ */
+static void start_unsure(struct wpt_tracker *t, unsigned long start,
+			 unsigned long end)
+{
+	struct wpt_interval iv[WPT_EVENT_SLOTS];
+	unsigned int i, n = wpt_space_event_get(t->space, start, end, iv);
+
+	for (i = 0; i < n; i++) {
+		t->unsure_private = true;
+		if (wpt_set_add(&t->unsure, iv[i].start, iv[i].end, WPT_UNKNOWN_MAX))
+			wpt_tracker_lose(t);
+	}
+}
+
+/* Huge pages of a range are to be split, whatever other trackers asked for. */
+static void keep_not(struct wpt_tracker *t, unsigned long start,
+		     unsigned long end)
+{
+	wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+	wpt_record_split(&t->space->rec, start, end);
+}
+
+/**
+ * wpt_tracker_track() - track a range
+ * @t:     the tracker
+ * @start: first address, page aligned
+ * @end:   end (exclusive), page aligned
+ * @flags: WPTRACK_TRACK_*
+ * @done:  out: how far it got
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC.
+ */
+int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
+		      unsigned long end, u64 flags, unsigned long *done)
+{
+	struct wpt_harvest h = {
+		.t = t, .addr = start, .end = end, .masks = &written_masks,
+		.reset = true,
+	};
+	struct wpt_set ranges = { };
+	enum wpt_stop stop;
+	int ret;
+
+	*done = start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	h.mm = tracker_enter(t);
+	if (IS_ERR(h.mm)) {
+		ret = PTR_ERR(h.mm);
+		goto out;
+	}
+
+	/*
+	 * From the moment the range is in the cover, events are recorded; from
+	 * then on what is found in it may be believed.
+	 */
+	ret = harvest_lock(t->space, h.mm);
+	if (ret)
+		goto out_mm;
+	ret = wpt_set_union(&ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_add(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret)
+		ret = wpt_cover_grow(t->space, start, end);
+	if (!ret) {
+		swap(t->ranges, ranges);
+		/* If that fails for want of memory, huge pages are split. */
+		if (flags & WPTRACK_TRACK_KEEP_HUGE)
+			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		else
+			keep_not(t, start, end);
+		wpt_cover_exact(t->space);
+		if (flags & WPTRACK_TRACK_START_WRITTEN) {
+			start_written(t, start, end);
+			h.addr = end;
+		}
+		/* Older events may be at work in the range, beyond its first reset. */
+		start_unsure(t, start, end);
+	}
+	harvest_unlock(t->space, h.mm);
+	if (!ret && h.addr < end)
+		ret = harvest_run(&h, &stop);
+	*done = h.addr;
+out_mm:
+	wpt_set_destroy(&ranges);
+	mmput(h.mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/*
+ * Forget what no tracker has of a range any more, a piece at a time.  @mm is
+ * NULL if the address space is gone.
+ */
+static void forget_range(struct wpt_space *space, struct mm_struct *mm,
+			 unsigned long start, unsigned long end)
+{
+	while (start < end) {
+		mutex_lock(&space->lock);
+		if (mm)
+			mmap_read_lock(mm);
+		start = wpt_harvest_forget(space, mm, start, end);
+		if (mm)
+			mmap_read_unlock(mm);
+		mutex_unlock(&space->lock);
+		cond_resched();
+	}
+}
+
+/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
+static void forget_end(struct wpt_space *space)
+{
+	mutex_lock(&space->lock);
+	space->forgetting--;
+	wpt_cover_shrink(space);
+	mutex_unlock(&space->lock);
+}
+
+/**
+ * wpt_tracker_untrack() - track a range no longer
+ * @t:     the tracker
+ * @start: first address, page aligned
+ * @end:   end (exclusive), page aligned
+ * @done:  out: how far it got: @start after an error, else @end
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC.
+ */
+int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
+			unsigned long end, unsigned long *done)
+{
+	struct wpt_set ranges = { };
+	struct mm_struct *mm;
+	int ret;
+
+	*done = start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	mm = tracker_enter(t);
+	if (IS_ERR(mm)) {
+		ret = PTR_ERR(mm);
+		goto out;
+	}
+	ret = harvest_lock(t->space, mm);
+	if (ret)
+		goto out_mm;
+	ret = wpt_set_union(&ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_del(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret) {
+		swap(t->ranges, ranges);
+		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		wpt_cover_exact(t->space);
+		wpt_pending_clear(t, start, end);
+		t->space->forgetting++;
+	}
+	harvest_unlock(t->space, mm);
+	if (!ret) {
+		forget_range(t->space, mm, start, end);
+		forget_end(t->space);
+		*done = end;
+	}
+	wpt_set_destroy(&ranges);
+out_mm:
+	mmput(mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/*
+ * Hand over what is in the buffer.  What cannot be handed over is written for
+ * this tracker again.
+ */
+static int scan_deliver(struct wpt_tracker *t, struct wpt_scan *s)
+{
+	struct wpt_out *out = &s->out;
+	unsigned int taken = out->nr, i;
+	int ret = 0;
+
+	if (out->nr && !out->count_only)
+		taken = s->deliver(s->ctx, out->buf, out->nr);
+	if (taken < out->nr) {
+		ret = -EFAULT;
+		s->walk_end = out->buf[taken].start;
+		mutex_lock(&t->space->lock);
+		for (i = taken; i < out->nr; i++) {
+			out->pages -= (out->buf[i].end - out->buf[i].start) >>
+				      PAGE_SHIFT;
+			if (s->flags & WPTRACK_SCAN_RESET)
+				wpt_pending_add(t, out->buf[i].start,
+					    out->buf[i].end);
+		}
+		mutex_unlock(&t->space->lock);
+	}
+	out->delivered += taken;
+	out->nr = 0;
+	return ret;
+}
+
+/* Will this scan, if it reaches its end, have reset every page? */
+static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
+{
+	const struct wpt_set *r = &t->ranges;
+
+	return (s->flags & WPTRACK_SCAN_RESET) && wpt_masks_plain(&s->masks) &&
+	       (!r->nr || (s->start <= r->iv[0].start &&
+			   s->end >= r->iv[r->nr - 1].end));
+}
+
+/**
+ * wpt_tracker_scan() - report, and reset if asked to
+ * @t: the tracker
+ * @s: what is asked, and where the answer goes
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EPERM, -EFAULT.  Whatever it
+ * is, @s->walk_end, @s->out.delivered and @s->out.pages say how far it got.
+ */
+int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
+{
+	struct wpt_harvest h = {
+		.t = t, .addr = s->start, .end = s->end, .masks = &s->masks,
+		.out = &s->out,
+		.reset = s->flags & WPTRACK_SCAN_RESET,
+		.check = s->flags & WPTRACK_SCAN_CHECK_TRACKED,
+	};
+	enum wpt_stop stop = WPT_STOP_END;
+	unsigned int losses;
+	bool more;
+	int ret, err;
+
+	s->walk_end = s->start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	h.mm = tracker_enter(t);
+	if (IS_ERR(h.mm)) {
+		ret = PTR_ERR(h.mm);
+		goto out;
+	}
+	wpt_stat_inc(SCANS);
+
+	losses = READ_ONCE(t->losses);
+	do {
+		ret = harvest_run(&h, &stop);
+		s->walk_end = h.addr;
+		more = !ret && stop == WPT_STOP_FLUSH;
+		err = scan_deliver(t, s);
+		if (err) {
+			ret = err;
+			break;
+		}
+	} while (more);
+	if (!ret && stop == WPT_STOP_UNTRACKED)
+		ret = -EPERM;
+	wpt_stat_add(REPORTED, s->out.pages);
+
+	if (!ret && stop == WPT_STOP_END && scan_is_total(t, s)) {
+		mutex_lock(&t->space->lock);
+		if (t->losses == losses)
+			t->lost = false;
+		mutex_unlock(&t->space->lock);
+	}
+	mmput(h.mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/**
+ * wpt_tracker_destroy() - end a tracker
+ * @t: the tracker; nobody else uses it any more
+ *
+ * Leaves nothing behind in the address space.  May sleep.
+ */
+void wpt_tracker_destroy(struct wpt_tracker *t)
+{
+	struct wpt_space *space = t->space;
+	struct mm_struct *mm = NULL;
+	struct wpt_bits *bits;
+	unsigned long index;
+	unsigned int i;
+
+	if (space) {
+		if (mmget_not_zero(space->mm))
+			mm = space->mm;
+		mutex_lock(&space->lock);
+		list_del(&t->node);
+		wpt_cover_exact(space);
+		space->forgetting++;
+		mutex_unlock(&space->lock);
+		for (i = 0; i < t->ranges.nr; i++)
+			forget_range(space, mm, t->ranges.iv[i].start,
+				     t->ranges.iv[i].end);
+		forget_end(space);
+		wpt_space_put(space);
+		if (mm)
+			mmput(mm);
+		atomic_dec(&nr_trackers);
+	}
+	if (t->hooked)
+		wpt_hook_put();
+	xa_for_each(&t->pending, index, bits)
+		kfree(bits);
+	xa_destroy(&t->pending);
+	wpt_set_destroy(&t->ranges);
+	wpt_set_destroy(&t->unknown);
+	wpt_set_destroy(&t->unsure);
+	wpt_set_destroy(&t->keep);
+	kfree(t);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A tracker: one open file.  Its ranges, and the pages that are written for it
+ * although the record no longer says so.
+ *
+ * A page is written for a tracker if the record says it is written now, or if
+ * it is in the pending set: another tracker's reset has armed it again, or it
+ * could not be delivered.
+ */
+#ifndef WPT_TRACKER_H
+#define WPT_TRACKER_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+#include "chunk.h"
+#include "intervals.h"
+#include "region.h"
+#include "space.h"
+
+/* Beyond this many separate pieces of unknown memory all reads written. */
+#define WPT_UNKNOWN_MAX	4096
+
+/* One bit a page of a chunk. */
+struct wpt_bits {
+	DECLARE_BITMAP(b, WPT_CHUNK_PAGES);
+};
+
+struct wpt_tracker {
+	struct mutex lock;		/* one operation at a time */
+	struct wpt_space *space;	/* set once by attach; @lock */
+	bool hooked;			/* it keeps the hooks in place; @lock */
+	struct list_head node;		/* space->trackers; space->lock */
+	struct wpt_set ranges;		/* space->lock */
+	struct wpt_set keep;		/* where huge pages are not to be split; space->lock */
+	struct xarray pending;		/* struct wpt_bits by chunk; space->lock */
+	/*
+	 * Where nothing is known of pages that are not armed: they read written
+	 * until they are reset.  @unsure: where an event has passed over memory
+	 * without a record; counts in shared mappings, where what is read-only
+	 * proves nothing by itself.  space->lock
+	 */
+	struct wpt_set unknown;
+	struct wpt_set unsure;
+	bool unsure_private;		/* in private mappings as well, for once */
+	/* All pages are written until a scan has reset everything; space->lock */
+	bool lost;
+	unsigned int losses;		/* how often that was set */
+};
+
+/**
+ * struct wpt_scan - one scan
+ * @start:   first address
+ * @end:     end (exclusive), page aligned
+ * @walk_end: out: where it ended
+ * @masks:   what to match and return
+ * @flags:   WPTRACK_SCAN_*
+ * @out:     limits in, counts out; the buffer belongs to the caller
+ * @deliver: hand over the regions of the buffer.  Called without locks other
+ *           than the tracker's.  Returns how many were taken; fewer than given
+ *           is an error and ends the scan with -EFAULT.
+ * @ctx:     for @deliver
+ */
+struct wpt_scan {
+	unsigned long start;
+	unsigned long end;
+	unsigned long walk_end;
+	struct wpt_masks masks;
+	u64 flags;
+	struct wpt_out out;
+	unsigned int (*deliver)(void *ctx, const struct wptrack_region *regions,
+				unsigned int nr);
+	void *ctx;
+};
+
+struct wpt_tracker *wpt_tracker_create(void);
+void wpt_tracker_destroy(struct wpt_tracker *t);
+int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm);
+int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
+		      unsigned long end, u64 flags, unsigned long *done);
+int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
+			unsigned long end, unsigned long *done);
+int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *scan);
+unsigned int wpt_tracker_count(void);
+
+void wpt_tracker_lose(struct wpt_tracker *t);
+
+/* pending.c */
+struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr);
+struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr);
+void wpt_pending_drop(struct wpt_tracker *t, unsigned long addr);
+void wpt_pending_drop_empty(struct wpt_tracker *t, unsigned long addr);
+unsigned long wpt_pending_next(struct wpt_tracker *t, unsigned long addr);
+void wpt_pending_clear(struct wpt_tracker *t, unsigned long start,
+		       unsigned long end);
+void wpt_pending_add(struct wpt_tracker *t, unsigned long start,
+		     unsigned long end);
+
+#endif /* WPT_TRACKER_H */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hook at the entry of do_wp_page().
+ *
+ * do_wp_page(vmf) runs for every write fault on a present, read-only pte, with
+ * the page table locked and vmf->pte mapped.  If the pte is marked we take the
+ * mark away and log the page; the kernel then goes on to reuse or copy the page
+ * in this same fault.  Nobody is woken, nothing is flushed.  Writes to unmarked
+ * pages of a tracked address space are logged too, so that a read-only pte of a
+ * shared mapping proves something.
+ *
+ * Forbidden here: sleeping, allocating, taking any lock.  ftrace has disabled
+ * preemption, which makes it an RCU read section.
+ */
+#include "compat/fault.h"
+#include "compat/ftrace.h"
+#include "hook.h"
+#include "pte.h"
+#include "space.h"
+#include "stats.h"
+
+static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
+{
+	struct mm_struct *mm = vmf->vma->vm_mm;
+	struct wpt_space *space;
+	bool logged = false;
+
+	/*
+	 * The kernel builds the new pte from orig_pte and compares orig_pte
+	 * with the pte before it installs a copy: both lose the mark.
+	 */
+	if (marked) {
+		wpt_pte_unmark(vmf->pte);
+		vmf->orig_pte = wpt_pte_mkunmarked(vmf->orig_pte);
+	}
+
+	rcu_read_lock();
+	space = wpt_space_find(mm);
+	if (space)
+		logged = wpt_record_log(&space->rec, vmf->address);
+	rcu_read_unlock();
+
+	if (!marked)
+		return;
+	/* Not ours to log: a fork child's copy, or a range just untracked. */
+	if (logged)
+		wpt_stat_inc(FAULTS);
+	else
+		wpt_stat_inc(FAULTS_FOREIGN);
+}
+
+static void notrace hook_wp_page(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
+	bool marked = wpt_pte_marked(READ_ONCE(*vmf->pte));
+
+	/* A space is an mmu notifier: without one nobody tracks this mm. */
+	if (likely(!marked && !mm_has_notifiers(vmf->vma->vm_mm)))
+		return;
+	if (!wpt_fault_is_write(vmf))
+		return;
+	hook_log(vmf, marked);
+}
+
+struct wpt_hook wpt_hook_wp = {
+	.function = "do_wp_page",
+	.required = true,
+	.ops = { .func = hook_wp_page, .flags = WPT_FTRACE_FLAGS },
+};
