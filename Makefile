@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#   make              the module for the running kernel, and the tools
+#   make test         everything on every kernel (KERNELS="6.1" SUITES="anon")
+#   make demo         redis on a stock kernel, tracked and verified
+#   make install      module (through dkms) and tools on this machine
+#   make deb          Debian packages, into build/deb
+#
+# The kernel's build system reads Kbuild, never this file.
+
+KDIR	?= /lib/modules/$(shell uname -r)/build
+VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+SRCDIR	:= $(DESTDIR)/usr/src/wptrack-$(VERSION)
+UDEVRULE := $(DESTDIR)/usr/lib/udev/rules.d/60-wptrack.rules
+SYSUSERS := $(DESTDIR)/usr/lib/sysusers.d/wptrack.conf
+
+all: module tools
+
+module:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+tools:
+	$(MAKE) -C userspace O=$(CURDIR)/build/userspace
+
+# The suites that run inside the VMs.
+suites: tools
+	$(MAKE) -C userspace O=$(CURDIR)/build/userspace guest
+	$(MAKE) -C tests/kernel O=$(CURDIR)/build/tests
+
+# The unit tests of the pure parts run on this machine.
+unit:
+	$(MAKE) -C tests/unit check
+	$(MAKE) -C userspace O=$(CURDIR)/build/userspace check
+
+test:
+	@tests/vm/setup
+	@tests/vm/test
+
+demo:
+	@tests/vm/setup
+	@tests/vm/demo
+
+# Only what kbuild reads goes to /usr/src; dkms copies all that is there.
+install-source:
+	rm -rf $(SRCDIR)
+	install -d $(SRCDIR)
+	cp -r dkms.conf Kbuild LICENSE module include $(SRCDIR)/
+	find $(SRCDIR) \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' \
+		-o -name '.*.cmd' -o -name 'wpt-probed.h' \) -delete
+
+install-module: install-source
+	-dkms remove wptrack/$(VERSION) --all
+	dkms install wptrack/$(VERSION)
+	install -D -m 644 debian/wptrack-dkms.udev $(UDEVRULE)
+	install -D -m 644 debian/wptrack-dkms.sysusers $(SYSUSERS)
+	systemd-sysusers $(SYSUSERS)
+	-udevadm control --reload
+
+install-tools: tools
+	$(MAKE) -C userspace O=$(CURDIR)/build/userspace install
+
+install: install-module install-tools
+
+uninstall:
+	-dkms remove wptrack/$(VERSION) --all
+	rm -rf $(SRCDIR) $(UDEVRULE) $(SYSUSERS)
+
+# Built from a copy, so that the tree stays as it is.
+deb:
+	@tests/vm/setup --deb
+	rm -rf build/deb
+	mkdir -p build/deb/wptrack-$(VERSION)
+	git ls-files -z | xargs -0 cp --parents -t build/deb/wptrack-$(VERSION)
+	cd build/deb/wptrack-$(VERSION) && dpkg-buildpackage -b -us -uc
+	rm -rf build/deb/wptrack-$(VERSION)
+	@ls build/deb/*.deb
+
+clean:
+	-[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	rm -rf build/userspace build/tests build/unit build/module build/vm build/deb
+
+distclean: clean
+	rm -rf build
+
+.PHONY: all module tools suites unit test demo install-source install-module \
+	install-tools install uninstall deb clean distclean

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boot a stock kernel in QEMU, run one command in it, and judge the boot.
+
+QEMU's exit code alone proves nothing (a panic with -no-reboot exits with 0), so
+a boot counts as good only if all of these hold:
+
+  - QEMU was ended by the guest through isa-debug-exit with our value,
+  - the guest reported the command's status and its own end, marked with a nonce,
+  - the console shows nothing that a kernel prints when something is wrong.
+"""
+import functools
+import os
+import re
+import secrets
+import select
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+import build
+import env
+import image
+import root
+from cpio import Cpio
+
+EXIT_VALUE = 0x2a
+EXIT_CODE = EXIT_VALUE << 1 | 1
+
+SPLAT = re.compile(
+    r"\bBUG\b|WARNING:|\bOops\b|Kernel panic|general protection|Call Trace:|"
+    r"unable to handle|rcu.*(detected|starved)|blocked for more than|"
+    r"soft lockup|hard LOCKUP|possible (circular|recursive) locking|"
+    r"suspicious RCU|inconsistent lock state|bad page|Bad page|Bad rss-counter|"
+    r"page_table_check|non-zero pgtables_bytes|refcount_t:|list_(add|del) corruption|"
+    r"scheduling while atomic|invalid context|UBSAN:|KASAN:|KCSAN:|"
+    r"kernel memory leak|stack segment|double fault|invalid opcode|stack-protector")
+# Printed by kernels on the command line or by design; nothing is wrong.
+HARMLESS = re.compile(r"Command line:|Kernel command line:|Unknown kernel command")
+# Known flaw of emulated self-modifying code in QEMU, see docs/testing.md.
+SPURIOUS = re.compile(r"Oops: int3")
+
+APPEND = ("console=ttyS0 loglevel=7 printk.time=1 panic=-1 oops=panic "
+          "rcupdate.rcu_cpu_stall_timeout=120 random.trust_cpu=on net.ifnames=0 "
+          "systemd.mask=apt-daily.timer systemd.mask=apt-daily-upgrade.timer "
+          "systemd.mask=serial-getty@ttyS0.service")
+
+
+_running = set()
+
+
+class Options:
+    """How to boot; the defaults are what most suites need."""
+    full = False		# the release's own userland, module from dkms
+    memory = "1G"
+    smp = 2
+    files = None		# host directory that appears as /files
+    timeout = 600
+    append = ""
+    module = True		# carry the module into the VM
+    load = True			# and load it before the command
+    module_args = ""
+    slow_disk = False		# /dev/slow: every request takes 0.3 s
+    dynamic = {}		# {name in /tests: program of this machine}, not if full
+
+    def __init__(self, **kw):
+        for k, v in kw.items():
+            if not hasattr(type(self), k):
+                raise TypeError("unknown boot option " + k)
+            setattr(self, k, v)
+
+
+class Result:
+    def __init__(self, directory):
+        self.directory = directory
+        self.console = os.path.join(directory, "console.log")
+        self.status = None	# of the command
+        self.problems = []	# sentences
+        self.splat = []		# lines of the console
+        self.stats = {}		# /proc/wptrack/stats after the command
+        self.spurious = False
+        self.seconds = 0
+
+    def ok(self):
+        return self.status == 0 and not self.problems
+
+
+def complaint(line):
+    """Does a line of the console say that something is wrong?"""
+    return SPLAT.search(line) and not HARMLESS.search(line)
+
+
+class Stream:
+    """Tell the command's output from the harness's own lines in it."""
+
+    def __init__(self, nonce, output):
+        self._mark = b"\x1e" + nonce.encode() + b" "
+        self._buf = b""
+        self._output = output
+        self._section = "boot"
+        self.status = None
+        self.ended = False
+        self.failed = []
+        self.stats = ""
+        self.unload = ""
+
+    def _text(self, data):
+        if self._section in ("boot", "run"):
+            self._output(data)
+        elif self._section == "stats":
+            self.stats += data.decode(errors="replace")
+        elif self._section == "unload":
+            self.unload += data.decode(errors="replace")
+
+    def feed(self, data):
+        self._buf += data
+        while True:
+            at = self._buf.find(b"\x1e")
+            if at < 0:
+                self._text(self._buf)
+                self._buf = b""
+                return
+            self._text(self._buf[:at])
+            self._buf = self._buf[at:]
+            if not self._buf.startswith(self._mark):
+                if self._mark.startswith(self._buf):
+                    return	# more to come
+                self._text(self._buf[:1])
+                self._buf = self._buf[1:]
+                continue
+            end = self._buf.find(b"\n")
+            if end < 0:
+                return
+            word = self._buf[len(self._mark):end].decode(errors="replace")
+            self._buf = self._buf[end + 1:]
+            self._record(*(word.split(" ", 1) + [""])[:2])
+
+    def _record(self, kind, text):
+        if kind == "start":
+            self._section = "run"
+        elif kind == "status":
+            self.status = int(text)
+            self._section = "after"
+        elif kind in ("stats", "unload"):
+            self._section = kind
+        elif kind == "failed":
+            self.failed.append(text)
+        elif kind == "end":
+            self.ended = True
+
+
+def _payload(put, command, nonce, opts):
+    """Everything that is particular to one boot; put(name, source or bytes)."""
+    load = "none"
+    if opts.module and opts.load:
+        load = "modprobe" if opts.full else "insmod"
+    put("conf", ("NONCE=%s\nLOAD=%s\nMODULE_ARGS=%s\n" % (
+        nonce, load, shlex.quote(opts.module_args))).encode())
+    put("command", (command + "\n").encode())
+    put("job", os.path.join(env.TOP, "tests/vm/guest/job"))
+    put("bin/vmexit", build.vmexit())
+    for name, built in (("wptrack", "wptrack-static"),
+                        ("libwptrack-preload.so", "libwptrack-preload.so")):
+        path = os.path.join(env.BUILD, "userspace", built)
+        if os.path.exists(path):
+            put("bin/" + name, path)
+    put("tests", os.path.join(env.TOP, "tests/vm/guest/suites"))
+    for name, path in build.guest_programs().items():
+        put("tests/" + name, path)
+    if opts.files:
+        put("files", opts.files)
+
+
+def _initramfs(path, kernel, command, nonce, opts):
+    c = Cpio(path)
+    c.device("dev/console", 0o020600, 5, 1)
+    # The release's own: static, and the same wherever the harness runs.
+    c.tree(root.path(kernel) + "/bin/busybox", "bin/busybox")
+    c.tree(os.path.join(env.TOP, "tests/vm/guest/init"), "init")
+    c.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n"
+                         b"nobody:x:65534:65534:nobody:/:/bin/sh\n")
+    c.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
+    c.mkdir("root")
+    c.mkdir("vm/files")
+    c.link("files", "vm/files")
+    c.mkdir("vm/tests")
+    c.link("tests", "vm/tests")
+    c.link("usr/bin/wptrack", "/vm/bin/wptrack")
+    for name, path in opts.dynamic.items():
+        c.tree(path, "vm/tests/" + name)
+    for path in build.libraries(list(opts.dynamic.values())) if opts.dynamic else []:
+        c.tree(os.path.realpath(path), path)
+
+    def put(name, source):
+        if isinstance(source, bytes):
+            c.file("vm/" + name, source)
+        else:
+            c.tree(source, "vm/" + name)
+    _payload(put, command, nonce, opts)
+    if opts.module:
+        c.tree(build.module(kernel), "lib/wptrack.ko")
+    c.close()
+
+
+def _job_disk(path, command, nonce, opts):
+    """The payload as a small ext4 disk, for the full userland."""
+    tree = path + ".tree"
+
+    def put(name, source):
+        to = os.path.join(tree, name)
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        if isinstance(source, bytes):
+            with open(to, "wb") as f:
+                f.write(source)
+        elif os.path.isdir(source):
+            shutil.copytree(source, to, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, to)
+    _payload(put, command, nonce, opts)
+    build.ext4(path, "256M", source=tree)
+    root.remove(tree)
+
+
+@functools.lru_cache(None)
+def _accel():
+    """QEMU before 10 loses patched instructions when its threads run freely."""
+    version = env.sh(["qemu-system-x86_64", "--version"], "asking QEMU's version")
+    major = int(re.search(r"version (\d+)", version).group(1))
+    return "tcg" if major >= 10 else "tcg,thread=single"
+
+
+def kill_all():
+    """End the VMs that other threads are waiting for."""
+    for q in list(_running):
+        q.terminate()
+
+
+def _qemu(result, kernel, command, nonce, opts):
+    where = result.directory
+    # timeout: nothing may be left running if this process is killed.
+    argv = ["timeout", "--foreground", "-k", "5", str(opts.timeout + 30),
+            "qemu-system-x86_64", "-accel", _accel(), "-cpu", "max",
+            "-m", opts.memory, "-smp", str(opts.smp), "-nodefaults",
+            "-display", "none", "-no-reboot",
+            "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
+            "-chardev", "file,id=con,path=" + result.console,
+            "-serial", "chardev:con",
+            "-chardev", "stdio,id=out,signal=off", "-serial", "chardev:out",
+            "-kernel", root.vmlinuz(kernel)]
+
+    def disk(serial, blockdev):
+        argv.extend(["-drive", "if=none,id=%s,%s" % (serial, blockdev),
+                     "-device", "nvme,drive=%s,serial=%s" % (serial, serial)])
+
+    append = APPEND
+    if opts.full:
+        disk("wp-root", "format=raw,snapshot=on,file=" + image.full(kernel, opts.module))
+        job = os.path.join(where, "job.img")
+        _job_disk(job, command, nonce, opts)
+        disk("wp-job", "format=raw,file=" + job)
+        append += " " + image.root_argument()
+    else:
+        initrd = os.path.join(where, "initramfs.cpio")
+        _initramfs(initrd, kernel, command, nonce, opts)
+        argv += ["-initrd", initrd]
+    disk("wp-scratch", "format=raw,snapshot=on,file=" + build.scratch())
+    if opts.slow_disk:
+        disk("wp-slow", "driver=null-co,size=64M,read-zeroes=on,latency-ns=300000000")
+    return argv + ["-append", (append + " " + opts.append).strip()]
+
+
+def _judge(result, code, stream, timed_out):
+    log = env.read_bytes(result.console).decode(errors="replace").splitlines()
+    for i, line in enumerate(log):
+        if complaint(line):
+            result.splat = log[max(0, i - 3):i + 60]
+            result.spurious = bool(SPURIOUS.search("\n".join(result.splat)))
+            result.problems.append("the kernel complained: " + line.strip())
+            break
+    result.problems += stream.failed
+    if stream.unload.strip():
+        result.problems.append("unloading: " + stream.unload.strip())
+    result.status = stream.status
+    result.stats = dict((line.split(None, 1) + [""])[:2]
+                        for line in stream.stats.splitlines() if line.strip())
+    for key, want in (("trackers", "0"), ("spaces", "0"), ("armed", "0"),
+                      ("hooks", "removed"), ("anomalies", "0")):
+        have = result.stats.get(key, want)
+        if have != want:
+            result.problems.append("after the command /proc/wptrack/stats says "
+                                   "'%s %s', not '%s'" % (key, have, want))
+    if timed_out:
+        result.problems.append("no end after %s s" % timed_out)
+    elif not stream.ended or code != EXIT_CODE:
+        result.problems.append("the VM ended by itself (QEMU exit %d%s)" % (
+            code, "" if stream.status is None else ", after the command"))
+    elif stream.status is None and not stream.failed:
+        result.problems.append("the command did not report a status")
+
+
+def boot(kernel, command, opts, name, output=None):
+    """Run a shell command line in a VM.  output(bytes) gets what it prints."""
+    directory = os.path.join(env.BUILD, "vm", name)
+    root.remove(directory)
+    os.makedirs(directory)
+    result = Result(directory)
+    env.write(result.console, "")
+    nonce = secrets.token_hex(8)
+    argv = _qemu(result, kernel, command, nonce, opts)
+    stream = Stream(nonce, output or (lambda data: None))
+    begin = time.monotonic()
+    end = begin + opts.timeout
+    timed_out = None
+    with open(os.path.join(directory, "qemu.log"), "wb") as err:
+        qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=err)
+    _running.add(qemu)
+    try:
+        while True:
+            left = end - time.monotonic()
+            if left <= 0:
+                timed_out = opts.timeout
+                break
+            if select.select([qemu.stdout], [], [], min(left, 1))[0]:
+                data = os.read(qemu.stdout.fileno(), 65536)
+                if not data:
+                    break
+                stream.feed(data)
+    finally:
+        if timed_out or sys.exc_info()[0]:
+            qemu.terminate()
+        code = qemu.wait()
+        _running.discard(qemu)
+        qemu.stdout.close()
+        for x in ("initramfs.cpio", "job.img"):
+            if os.path.exists(os.path.join(directory, x)):
+                os.unlink(os.path.join(directory, x))
+    result.seconds = time.monotonic() - begin
+    if code not in (0, EXIT_CODE) and not timed_out:
+        result.problems.append("QEMU: " + env.read(
+            os.path.join(directory, "qemu.log"), "").strip())
+    _judge(result, code, stream, timed_out)
+    return result

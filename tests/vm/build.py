@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Compile what goes into a VM, and make its disks."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import env
+import root
+
+# What kbuild reads, and what dkms gets.
+MODULE_SOURCES = ["Kbuild", "dkms.conf", "module", "include"]
+# What a build in the source tree itself may have left there.
+PRODUCTS = (".o", ".ko", ".mod", ".mod.c", ".cmd", ".order", ".symvers")
+
+
+def _sources(names):
+    """Every file below the named ones, relative to the top of the project."""
+    for name in names:
+        path = os.path.join(env.TOP, name)
+        if os.path.isfile(path):
+            yield name
+        for where, dirs, files in os.walk(path):
+            dirs.sort()
+            for f in sorted(files):
+                yield os.path.relpath(os.path.join(where, f), env.TOP)
+
+
+def contents(names):
+    """Something that differs when any of the files does."""
+    return [(n, env.read_bytes(os.path.join(env.TOP, n)))
+            for n in _sources(names) if not n.endswith(PRODUCTS)]
+
+
+def version():
+    """Of the package, from dkms.conf, where it is declared."""
+    for line in env.read(os.path.join(env.TOP, "dkms.conf")).splitlines():
+        if line.startswith("PACKAGE_VERSION="):
+            return line.split("=")[1].strip('"')
+    raise env.Fail("dkms.conf does not say PACKAGE_VERSION")
+
+
+def sync(names, target):
+    """Make target a copy of the sources.  Files that did not change keep their
+    time stamps, so that kbuild compiles only what it must."""
+    manifest = os.path.join(target, ".sources")
+    want = [n for n in _sources(names) if not n.endswith(PRODUCTS)]
+    for n in set(env.read(manifest, "").splitlines()) - set(want):
+        if os.path.exists(os.path.join(target, n)):
+            os.unlink(os.path.join(target, n))
+    for n in want:
+        source, to = os.path.join(env.TOP, n), os.path.join(target, n)
+        if os.path.exists(to) and env.read_bytes(to) == env.read_bytes(source):
+            continue
+        os.makedirs(os.path.dirname(to), exist_ok=True)
+        shutil.copyfile(source, to)
+        shutil.copymode(source, to)
+    env.write(manifest, "\n".join(want))
+
+
+def module(kernel, show=False):
+    """Compile the module for a kernel; returns the path of the .ko."""
+    base = root.prepare(kernel)
+    with env.lock("module-" + kernel.name):
+        work = base + root.BUILD_DIR
+        sync(MODULE_SOURCES, work)
+        if not os.path.exists(work + "/Kbuild"):
+            raise env.Fail("there is no Kbuild at the top of the project")
+        script = "exec make -s -j2 -C /lib/modules/%s/build M=%s modules" % (
+            root.release(kernel), root.BUILD_DIR)
+        p = subprocess.run(root.chroot(base, script), stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           universal_newlines=True, env=root.ENVIRON)
+        text = p.stdout.replace(root.BUILD_DIR + "/", "")
+        text = "".join(x + "\n" for x in text.splitlines()
+                       if "Skipping BTF generation" not in x)
+        if p.returncode:
+            raise env.Fail("the module does not compile for %s:\n%s"
+                           % (kernel.name, text))
+        if show or "warning" in text:
+            sys.stderr.write(text)
+        out = os.path.join(env.BUILD, "module", kernel.name, "wptrack.ko")
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        built = work + "/wptrack.ko"
+        if not os.path.exists(out) or env.read_bytes(out) != env.read_bytes(built):
+            shutil.copyfile(built, out + ".new")
+            os.replace(out + ".new", out)
+        return out
+
+
+def suites():
+    """Names of the suites of tests/kernel."""
+    return env.sh(["make", "-s", "-C", os.path.join(env.TOP, "tests/kernel"),
+                   "suites"], "listing the suites").split()
+
+
+def guest_programs():
+    """{name: path} of all that `make suites` built to run in a VM's /tests."""
+    found = {n: os.path.join(env.BUILD, "tests", n) for n in suites()}
+    for where in ("userspace/guest", "example"):
+        where = os.path.join(env.BUILD, where)
+        for n in sorted(os.listdir(where)) if os.path.isdir(where) else []:
+            found[n] = os.path.join(where, n)
+    return {n: p for n, p in found.items() if os.path.exists(p)}
+
+
+def _compile(name, source, *more, kind="-static"):
+    """Compile a small program of the harness, if its source is newer."""
+    source = os.path.join(env.TOP, "tests/vm/guest", source)
+    out = os.path.join(env.BUILD, name)
+    with env.lock(os.path.basename(name)):
+        old = os.path.getmtime(out) if os.path.exists(out) else 0
+        if any(os.path.getmtime(x) > old for x in (source,) + more if x[0] == "/"):
+            os.makedirs(os.path.dirname(out), exist_ok=True)
+            env.sh(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", kind, "-o", out, source]
+                   + list(more), "compiling " + source)
+    return out
+
+
+def vmexit():
+    """The helper that ends a VM with a verdict."""
+    return _compile("vm/vmexit", "vmexit.c")
+
+
+def example():
+    """The program that README.md shows."""
+    return _compile("example/example", "example.c",
+                    os.path.join(env.BUILD, "userspace/libwptrack.a"),
+                    "-I" + os.path.join(env.TOP, "userspace/lib"),
+                    "-I" + os.path.join(env.TOP, "include/uapi"))
+
+
+def as_newer():
+    """A library for programs that are newer than the kernel."""
+    return _compile("vm/as_newer.so", "as_newer.c", "-fPIC", "-ldl",
+                    kind="-shared")
+
+
+def libraries(programs):
+    """What these programs and libraries of this machine need to be started."""
+    text = env.sh(["ldd"] + programs, "looking for libraries")
+    return sorted(set(re.findall(r"(?:^|\s)(/\S+)(?= \(0x)", text, re.M)))
+
+
+def ext4(path, size, source=None, offset=0):
+    """A file system that every kernel of the list can mount."""
+    argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0",
+            "-O", "^orphan_file,^metadata_csum_seed",
+            "-E", "root_owner=0:0,lazy_itable_init=1,offset=%d" % offset]
+    if source:
+        argv += ["-d", source]
+    env.sh(argv + [path, size], "making a file system")
+
+
+def scratch():
+    """An empty ext4 disk that every boot gets a throw-away copy of."""
+    out = os.path.join(env.CACHE, "scratch.img")
+    with env.lock("scratch"):
+        if not os.path.exists(out):
+            ext4(out + ".new", "512M")
+            os.replace(out + ".new", out)
+    return out
+
