@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The parts of the anon suite. */
+#ifndef TESTS_ANON_H
+#define TESTS_ANON_H
+
+#include <check.h>
+
+void anon_ranges(Suite *s);
+void anon_events(Suite *s);
+void anon_swap(Suite *s);
+
+#endif /* TESTS_ANON_H */

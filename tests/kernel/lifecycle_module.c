@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module itself: unloading, loading, and ftrace being turned off under it.
+ */
+#define _GNU_SOURCE
+#include "lifecycle.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#define MODULE	"wptrack"
+#define PAGES	600
+#define ROUNDS	25
+
+/* Where the harness puts it; a distribution's module is loaded by modprobe. */
+static const char *module_file(void)
+{
+	const char *path = getenv("WPTRACK_TEST_MODULE");
+
+	return path ? path : "/lib/wptrack.ko";
+}
+
+static int load(void)
+{
+	int fd = open(module_file(), O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, MODULE, O_NONBLOCK) ? -errno : 0;
+}
+
+static bool in_use(int err)
+{
+	return err == -EAGAIN || err == -EBUSY;
+}
+
+/* Whatever the last test has left: the next suite needs the module. */
+static void loaded_as_before(void)
+{
+	load();
+}
+
+#define need_module_file()						\
+	do {								\
+		if (access(module_file(), R_OK))			\
+			skip("%s: %s", module_file(), strerror(errno));	\
+	} while (0)
+
+START_TEST(unload_is_refused_while_a_tracker_is_open)
+{
+	struct area a = anon_populated(PAGES);
+	struct wptrack *w;
+	struct marks *m = marks_new(PAGES);
+	int err;
+
+	need_module_file();
+	w = tracker_open();
+	ck_assert(in_use(unload()));
+	ck_assert(!wptrack_attach_self(w));
+	ck_assert(in_use(unload()));
+	track(w, a, 0);
+	ck_assert(in_use(unload()));
+	touch_random(a, m, 5);
+	expect_exact(w, a, m, RESET);
+	wptrack_close(w);
+	err = unload();
+	ck_assert_msg(!err, "unload: %s", strerror(-err));
+	ck_assert_int_ne(access(WPTRACK_DEVICE, F_OK), 0);
+	ck_assert_int_ne(access(STATS_FILE, F_OK), 0);
+	touch_all(a);
+	ck_assert_int_eq(load(), 0);
+}
+END_TEST
+
+START_TEST(load_and_unload_over_and_over)
+{
+	struct area a = anon_populated(PAGES);
+	uint8_t *copy = malloc(PAGES * PAGE);
+	struct marks *m = marks_new(PAGES);
+	int round, err;
+
+	need_module_file();
+	for (round = 0; round < ROUNDS; round++) {
+		struct wptrack *w, *other;
+
+		w = tracker_self();
+		/* What an earlier load has left in the ptes means nothing. */
+		track(w, a, round % 2 ? WPTRACK_TRACK_START_WRITTEN : 0);
+		other = tracker_on(area_sub(a, 100, 300));
+		if (round % 2)
+			expect_all(w, a);
+		reset(w, a);
+		marks_none(m);
+		touch_random(a, m, 5);
+		memcpy(copy, a.p, PAGES * PAGE);
+		expect_exact(w, a, m, RESET);
+		ck_assert(in_use(unload()));
+		wptrack_close(w);
+		ck_assert(in_use(unload()));
+		wptrack_close(other);
+		/* Without a word, however short ago the last tracker closed. */
+		err = unload();
+		ck_assert_msg(!err, "round %d: unload: %s", round,
+			      strerror(-err));
+		ck_assert(!memcmp(copy, a.p, PAGES * PAGE));
+		touch_all(area_sub(a, 0, 300));
+		err = load();
+		ck_assert_msg(!err, "round %d: load: %s", round,
+			      strerror(-err));
+	}
+	expect_nothing_left();
+}
+END_TEST
+
+#define FTRACE "/proc/sys/kernel/ftrace_enabled"
+
+static void ftrace_on(void)
+{
+	write_file(FTRACE, "1");
+}
+
+START_TEST(ftrace_cannot_be_turned_off_under_a_tracker)
+{
+	struct area a = anon_populated(PAGES);
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(PAGES);
+	int fd = open(FTRACE, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		skip(FTRACE ": %s", strerror(errno));
+	ck_assert_int_eq(write(fd, "0", 1), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	close(fd);
+	touch_random(a, m, 5);
+	expect_exact(w, a, m, RESET);
+	expect_clean(w, a);
+	wptrack_close(w);
+	expect_nothing_left();
+}
+END_TEST
+
+START_TEST(attach_without_ftrace_fails_or_works_but_does_not_lie)
+{
+	struct area a = anon_populated(PAGES);
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	int err;
+
+	expect_nothing_left();
+	if (!write_file(FTRACE, "0"))
+		skip(FTRACE ": %s", strerror(errno));
+	w = tracker_open();
+	err = wptrack_attach_self(w);
+	if (err) {
+		note("%s", wptrack_error(w));
+	} else {
+		track(w, a, 0);
+		touch_random(a, m, 5);
+		expect_no_lost(w, a, m, RESET, "no ftrace");
+	}
+	wptrack_close(w);
+	ck_assert(write_file(FTRACE, "1"));
+	/* And all is well when it is back. */
+	w = tracker_on(a);
+	marks_none(m);
+	touch_random(a, m, 5);
+	expect_exact(w, a, m, RESET);
+	wptrack_close(w);
+	expect_nothing_left();
+}
+END_TEST
+
+void lifecycle_module(Suite *s)
+{
+	TCase *tc = tcase_new(s, "ftrace", TEST_TIMEOUT);
+
+	tcase_add_unchecked_fixture(tc, NULL, ftrace_on);
+	tcase_add_test(tc, ftrace_cannot_be_turned_off_under_a_tracker);
+	tcase_add_test(tc,
+		       attach_without_ftrace_fails_or_works_but_does_not_lie);
+
+	tc = tcase_new(s, "module", 2 * TEST_TIMEOUT);
+	tcase_add_unchecked_fixture(tc, NULL, loaded_as_before);
+	tcase_add_test(tc, unload_is_refused_while_a_tracker_is_open);
+	tcase_add_test(tc, load_and_unload_over_and_over);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The parts of the memory suite. */
+#ifndef TESTS_MEMORY_H
+#define TESTS_MEMORY_H
+
+#include <check.h>
+
+#include "common.h"
+
+void memory_events(Suite *s);
+void memory_kept(Suite *s);
+void memory_small(Suite *s);
+void memory_shmem(Suite *s);
+void memory_hugetlb(Suite *s);
+void memory_kinds(Suite *s);
+
+/*
+ * Memory of a tmpfs with huge pages, mapped twice: tests do not track the second
+ * mapping.  False if there are no huge pages.
+ */
+bool huge_shmem(struct area *a, struct area *alias);
+
+#endif /* TESTS_MEMORY_H */

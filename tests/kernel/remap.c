@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mremap and MAP_FIXED: ptes that say "clean" travel to where they do not
+ * belong.
+ */
+#define _GNU_SOURCE
+#include "maps.h"
+#include "remap.h"
+
+#include <sys/mman.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* Whole page tables move as such where size and place allow it. */
+static const struct {
+	size_t pages, offset;
+} shapes[] = {
+	{ 1, 3 },
+	{ 64, 0 },
+	{ 7, 509 },
+	{ 700, 100 },
+	{ PMD_PAGES, 0 },
+	{ 3 * PMD_PAGES, 0 },
+};
+#define SHAPES ((int)(sizeof(shapes) / sizeof(*shapes)))
+
+static struct area shaped(int loop)
+{
+	return map_make(MAP_KIND_ANON, shapes[loop].pages,
+			shapes[loop].offset).a;
+}
+
+static struct area shaped_populated(int loop)
+{
+	struct area a = shaped(loop);
+
+	touch_all(a);
+	return a;
+}
+
+static struct area shaped_hole(int loop)
+{
+	return hole(shapes[loop].pages, shapes[loop].offset);
+}
+
+static void move(struct area from, struct area to, int flags)
+{
+	must(mremap(from.p, from.pages * PAGE, to.pages * PAGE,
+		    MREMAP_MAYMOVE | MREMAP_FIXED | flags, to.p));
+}
+
+/* From here on the area has to be as good as any other. */
+static void expect_works(struct wptrack *w, struct area a)
+{
+	struct marks *m = marks_new(a.pages);
+	int round;
+
+	reset(w, a);
+	for (round = 0; round < 2; round++) {
+		marks_none(m);
+		expect_clean(w, a);
+		touch(a, 0);
+		m->w[0] = 1;
+		touch_random(a, m, 5);
+		expect_exact(w, a, m, RESET);
+	}
+	free(m);
+}
+
+START_TEST(move_over_tracked_memory_is_written)
+{
+	struct area from = shaped_populated(_i), to = shaped_populated(_i);
+	struct wptrack *w = tracker_self();
+
+	track(w, from, 0);
+	track(w, to, 0);
+	expect_clean(w, from);
+	expect_clean(w, to);
+	move(from, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+	/* What was moved away is gone from there. */
+	map_over(from, PROT_READ | PROT_WRITE);
+	expect_all(w, from);
+	expect_works(w, from);
+}
+END_TEST
+
+START_TEST(move_into_a_tracked_hole_is_written)
+{
+	struct area from = shaped_populated(_i), to = shaped_hole(_i);
+	struct wptrack *w = tracker_self();
+
+	track(w, from, 0);
+	track(w, to, 0);
+	expect_clean(w, from);
+	expect_clean(w, to);
+	move(from, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(move_over_empty_tracked_memory_is_written)
+{
+	struct area from = shaped_populated(_i), to = shaped(_i);
+	struct wptrack *w = tracker_self();
+
+	track(w, from, 0);
+	track(w, to, 0);
+	read_all(area_sub(to, 0, to.pages / 2));
+	expect_clean(w, to);
+	move(from, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(move_of_untracked_memory_over_tracked_is_written)
+{
+	struct area from = shaped_populated(_i), to = shaped_populated(_i);
+	struct wptrack *w = tracker_on(to);
+
+	move(from, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(move_of_memory_that_another_tracker_watches_is_written)
+{
+	struct area from = shaped_populated(_i), to = shaped_populated(_i);
+	struct wptrack *w = tracker_on(to), *other = tracker_on(from);
+
+	expect_clean(other, from);
+	move(from, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+	expect_clean(other, to);
+}
+END_TEST
+
+START_TEST(write_made_elsewhere_comes_back_with_the_memory)
+{
+	struct area a = shaped_populated(_i), away = shaped_hole(_i);
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(a.pages);
+
+	expect_clean(w, a);
+	move(a, away, 0);
+	touch_random(away, m, 5);
+	move(away, a, 0);
+	expect_no_lost(w, a, m, GET, "moved away and back");
+	expect_works(w, a);
+}
+END_TEST
+
+START_TEST(scan_while_the_memory_is_away)
+{
+	struct area a = shaped_populated(_i), away = shaped_hole(_i);
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(a.pages);
+
+	move(a, away, 0);
+	/* Nothing is mapped there: there is nothing to reset. */
+	reset(w, a);
+	touch_random(away, m, 5);
+	move(away, a, 0);
+	expect_no_lost(w, a, m, GET, "moved away and back");
+	expect_works(w, a);
+}
+END_TEST
+
+START_TEST(dontunmap_leaves_written_memory_on_both_sides)
+{
+	struct area from = shaped_populated(_i), to = shaped_hole(_i);
+	struct wptrack *w = tracker_self();
+	void *p;
+
+	track(w, from, 0);
+	track(w, to, 0);
+	expect_clean(w, from);
+	p = mremap(from.p, from.pages * PAGE, to.pages * PAGE,
+		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to.p);
+	if (p == MAP_FAILED)
+		skip("MREMAP_DONTUNMAP: %s", strerror(errno));
+	expect_all(w, to);
+	expect_all(w, from);
+	expect_works(w, to);
+	expect_works(w, from);
+}
+END_TEST
+
+START_TEST(growth_in_place_is_clean_until_written)
+{
+	struct area all = hole(1600, 77), a = area_sub(all, 0, 700);
+	struct wptrack *w = tracker_on(all);
+	struct marks *m = marks_new(all.pages);
+
+	map_over(a, PROT_READ | PROT_WRITE);
+	touch_all(a);
+	reset(w, all);
+	must(mremap(a.p, 700 * PAGE, 1500 * PAGE, 0));
+	expect_clean(w, all);
+	touch_random(area_sub(all, 0, 1500), m, 5);
+	expect_exact(w, all, m, RESET);
+	expect_clean(w, all);
+}
+END_TEST
+
+START_TEST(what_was_cut_off_and_grown_again_is_written)
+{
+	struct area a = map_make(MAP_KIND_ANON, 1237, 5).a;
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(a.pages);
+
+	touch_all(a);
+	reset(w, a);
+	must(mremap(a.p, 1237 * PAGE, 600 * PAGE, 0));
+	must(mremap(a.p, 600 * PAGE, 1237 * PAGE, 0));
+	marks_set(m, 600, 637);
+	expect_exact(w, a, m, GET);
+	expect_works(w, a);
+}
+END_TEST
+
+START_TEST(growth_by_moving_into_tracked_memory)
+{
+	struct area from = map_make(MAP_KIND_ANON, 700, 100).a;
+	struct area to = hole(1500, 100);
+	struct wptrack *w = tracker_self();
+	struct marks *m = marks_new(to.pages);
+
+	touch_all(from);
+	track(w, from, 0);
+	track(w, to, 0);
+	move(from, to, 0);
+	marks_set(m, 0, 700);
+	touch(to, 900);
+	m->w[900] = 1;
+	expect_no_lost(w, to, m, GET, "mremap to a larger size");
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(move_of_shared_memory_over_tracked_is_written)
+{
+	struct map from = map_make(MAP_KIND_MEMFD, 1024, 0);
+	struct map to = map_make(MAP_KIND_MEMFD, 1024, 0);
+	struct wptrack *w = tracker_self();
+
+	touch_all(from.a);
+	touch_all(to.a);
+	track(w, from.a, 0);
+	track(w, to.a, 0);
+	expect_clean(w, to.a);
+	move(from.a, to.a, 0);
+	expect_all(w, to.a);
+	expect_works(w, to.a);
+}
+END_TEST
+
+START_TEST(clean_shared_memory_moved_into_a_tracked_hole_is_written)
+{
+	struct area a = map_make(MAP_KIND_MEMFD, 600, 0).a, to = hole(600, 0);
+	struct wptrack *w = tracker_self();
+
+	touch_all(a);
+	track(w, a, 0);
+	track(w, to, 0);
+	expect_clean(w, a);
+	move(a, to, 0);
+	expect_all(w, to);
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(second_mapping_made_by_mremap_loses_no_write)
+{
+	struct map map = map_make(MAP_KIND_MEMFD, 600, 0);
+	struct area to = hole(600, 0);
+	struct wptrack *w = tracker_on(to);
+	struct marks *m = marks_new(600);
+
+	touch_all(map.a);
+	track(w, map.a, 0);
+	must(mremap(map.a.p, 0, 600 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    to.p));
+	touch_random(to, m, 5);
+	expect_no_lost(w, to, m, RESET, "read of new shared memory");
+	expect_clean(w, map.a);
+	read_all(to);
+	expect_works(w, to);
+}
+END_TEST
+
+START_TEST(map_fixed_over_tracked_memory_is_written)
+{
+	struct area a = shaped_populated(_i);
+	struct wptrack *w = tracker_on(a);
+	struct map file = map_make(MAP_KIND_MEMFD_PRIVATE, a.pages, 0);
+
+	expect_clean(w, a);
+	map_over(a, PROT_READ | PROT_WRITE);
+	expect_all(w, a);
+	expect_works(w, a);
+	touch_all(a);
+	reset(w, a);
+	/* Other data, and not one pte of it is there yet. */
+	must(mmap(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_FIXED, file.fd, 0));
+	expect_all(w, a);
+	expect_works(w, a);
+}
+END_TEST
+
+static void fill_suite(Suite *s)
+{
+	TCase *tc = tcase_new(s, "remap", TEST_TIMEOUT);
+
+#define EACH_SHAPE(test) tcase_add_loop_test(tc, test, 0, SHAPES)
+	EACH_SHAPE(move_over_tracked_memory_is_written);
+	EACH_SHAPE(move_into_a_tracked_hole_is_written);
+	EACH_SHAPE(move_over_empty_tracked_memory_is_written);
+	EACH_SHAPE(move_of_untracked_memory_over_tracked_is_written);
+	EACH_SHAPE(move_of_memory_that_another_tracker_watches_is_written);
+	EACH_SHAPE(write_made_elsewhere_comes_back_with_the_memory);
+	EACH_SHAPE(scan_while_the_memory_is_away);
+	EACH_SHAPE(dontunmap_leaves_written_memory_on_both_sides);
+	EACH_SHAPE(map_fixed_over_tracked_memory_is_written);
+	tcase_add_test(tc, growth_in_place_is_clean_until_written);
+	tcase_add_test(tc, what_was_cut_off_and_grown_again_is_written);
+	tcase_add_test(tc, growth_by_moving_into_tracked_memory);
+	tcase_add_test(tc, move_of_shared_memory_over_tracked_is_written);
+	tcase_add_test(tc, clean_shared_memory_moved_into_a_tracked_hole_is_written);
+	tcase_add_test(tc, second_mapping_made_by_mremap_loses_no_write);
+	remap_random(s);
+}
+
+int main(void)
+{
+	return suite_run("remap", fill_suite);
+}
