@@ -137,6 +137,16 @@ void wpt_hook_put(void)
 	mutex_unlock(&hook_lock);
 }
 
+/**
+ * wpt_hook_settle() - wait until hooks that nobody uses any more are removed
+ *
+ * May sleep.
+ */
+void wpt_hook_settle(void)
+{
+	flush_work(&hook_remove_work);
+}
+
 /* For the statistics. */
 bool wpt_hook_installed(void)
 {

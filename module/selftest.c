@@ -127,5 +127,7 @@ int wpt_selftest(void)
 		wpt_tracker_destroy(t);
 	}
 	vm_munmap(base, TEST_PAGES * PAGE_SIZE);
+	/* Loading leaves the kernel as it was. */
+	wpt_hook_settle();
 	return ret;
 }
