@@ -42,17 +42,19 @@ int wpt_hook_offer(struct wpt_hook *hook)
 {
 	const char *what = hook->required ? "not loaded" :
 					    "some memory is reported written";
-	char *name = (char *)hook->function;
+	unsigned long addr = wpt_sym_lookup(hook->function);
 	int ret;
 
-	if (!wpt_sym_lookup(hook->function)) {
+	if (!addr) {
 		pr_err("%s: this kernel has no function %s that can be probed\n",
-		       what, name);
+		       what, hook->function);
 		return -EOPNOTSUPP;
 	}
-	ret = ftrace_set_filter(&hook->ops, name, strlen(name), 1);
+	/* By name, ftrace would look up the names of all functions it knows. */
+	ret = ftrace_set_filter_ip(&hook->ops, addr, 0, 1);
 	if (ret) {
-		pr_err("%s: ftrace cannot trace %s (error %d)\n", what, name, ret);
+		pr_err("%s: ftrace cannot trace %s (error %d)\n", what,
+		       hook->function, ret);
 		return ret;
 	}
 	list_add_tail(&hook->node, &hooks);
