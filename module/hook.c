@@ -2,8 +2,10 @@
 /*
  * Placing and removing the hooks, through ftrace.
  *
- * They are there while a tracker is attached.  Their removal waits for all CPUs,
- * so it is left to a worker and close() stays quick.
+ * They are there while a tracker is attached, and a little longer: placing and
+ * removing them makes ftrace look at every function it knows and wait for all
+ * tasks, which is much for a program that opens one tracker after the other.  A
+ * worker removes them, so that close() stays quick.
  *
  * All are PERMANENT: "sysctl kernel.ftrace_enabled=0" fails while they are
  * registered instead of silently removing them.  The flags of an ftrace_ops are
@@ -26,6 +28,9 @@ static bool unsafe_no_hook;
 module_param(unsafe_no_hook, bool, 0444);
 MODULE_PARM_DESC(unsafe_no_hook,
 		 "for tests only: do not see writes, so that every answer is wrong");
+
+/* How long hooks outlive the last tracker. */
+#define HOOK_LINGER	HZ
 
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
 static unsigned int hook_users;
@@ -107,7 +112,7 @@ static void hook_remove(struct work_struct *work)
 	mutex_unlock(&hook_lock);
 }
 
-static DECLARE_WORK(hook_remove_work, hook_remove);
+static DECLARE_DELAYED_WORK(hook_remove_work, hook_remove);
 
 /**
  * wpt_hook_get() - make sure that the hooks are in place
@@ -135,18 +140,18 @@ void wpt_hook_put(void)
 {
 	mutex_lock(&hook_lock);
 	if (!--hook_users)
-		schedule_work(&hook_remove_work);
+		schedule_delayed_work(&hook_remove_work, HOOK_LINGER);
 	mutex_unlock(&hook_lock);
 }
 
 /**
- * wpt_hook_settle() - wait until hooks that nobody uses any more are removed
+ * wpt_hook_settle() - remove now, and not soon, hooks that nobody uses any more
  *
  * May sleep.
  */
 void wpt_hook_settle(void)
 {
-	flush_work(&hook_remove_work);
+	flush_delayed_work(&hook_remove_work);
 }
 
 /* For the statistics. */
@@ -189,7 +194,7 @@ void wpt_hook_exit(void)
 {
 	struct wpt_hook *hook;
 
-	cancel_work_sync(&hook_remove_work);
+	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
 	list_for_each_entry(hook, &hooks, node)
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
