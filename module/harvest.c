@@ -27,7 +27,9 @@ static bool unknown_to_pending(struct wpt_harvest *h, struct wpt_piece *p)
 		   (p->end - p->start) >> PAGE_SHIFT);
 	/* If they cannot be cut, pages read written once more. */
 	wpt_set_del(&h->t->unknown, p->start, p->end, WPT_UNKNOWN_MAX);
-	wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
+	/* Not while an event is under way that the record knows nothing of. */
+	if (!atomic_read(&h->t->space->events))
+		wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
 	p->unknown = wpt_set_overlaps(&h->t->unknown, p->start, p->end) ||
 		     wpt_set_overlaps(&h->t->unsure, p->start, p->end);
 	return true;

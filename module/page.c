@@ -157,7 +157,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_pte(p->vma, ptep);
-	if (why == WPT_ARM_REFERENCED && !h->drained)
+	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
 	wpt_arm_count(why, 1);
 	if (why == WPT_ARM_DONE) {

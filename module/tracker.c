@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -126,11 +127,23 @@ static void wait_for_split(struct wpt_harvest *h)
 	mutex_unlock(&h->t->space->lock);
 }
 
+static void wait_for_references(struct wpt_harvest *h)
+{
+	if (h->drains++) {
+		usleep_range(500, 2000);
+		return;
+	}
+	static_call(wpt_lru_add_drain_all)();
+	wpt_stat_inc(LRU_DRAINS);
+}
+
 /*
- * Run a harvest until it needs its caller.  Returns 0 with *@stop set, or an
+ * Run a harvest, or another walk, until it needs its caller.  Returns 0 with *@stop set, or an
  * error.  All locks but the tracker's are free afterwards.
  */
-static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
+static int harvest_run(struct wpt_harvest *h,
+		       enum wpt_stop (*walk)(struct wpt_harvest *h),
+		       enum wpt_stop *stop)
 {
 	struct wpt_space *space = h->t->space;
 	unsigned long from;
@@ -141,16 +154,14 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 		if (ret)
 			return ret;
 		from = h->addr;
-		*stop = wpt_harvest(h);
+		*stop = walk(h);
 		if (h->reset)
 			learn(h, from);
 		harvest_unlock(space, h->mm);
 
 		switch (*stop) {
 		case WPT_STOP_DRAIN:
-			static_call(wpt_lru_add_drain_all)();
-			wpt_stat_inc(LRU_DRAINS);
-			h->drained = true;
+			wait_for_references(h);
 			break;
 		case WPT_STOP_BREATHE:
 			break;
@@ -301,6 +312,50 @@ static void keep_not(struct wpt_tracker *t, unsigned long start,
 	wpt_record_split(&t->space->rec, start, end);
 }
 
+/*
+ * Forget what no tracker has of a range any more, a piece at a time.  @mm is
+ * NULL if the address space is gone.
+ */
+static void forget_range(struct wpt_space *space, struct mm_struct *mm,
+			 unsigned long start, unsigned long end)
+{
+	while (start < end) {
+		mutex_lock(&space->lock);
+		if (mm)
+			mmap_read_lock(mm);
+		start = wpt_harvest_forget(space, mm, start, end);
+		if (mm)
+			mmap_read_unlock(mm);
+		mutex_unlock(&space->lock);
+		cond_resched();
+	}
+}
+
+/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
+static void forget_end(struct wpt_space *space)
+{
+	mutex_lock(&space->lock);
+	space->forgetting--;
+	wpt_cover_shrink(space);
+	mutex_unlock(&space->lock);
+}
+
+/* A range could not be tracked: what is tracked is what was, @before. */
+static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
+		       struct mm_struct *mm, unsigned long start,
+		       unsigned long end)
+{
+	struct wpt_space *space = t->space;
+
+	mutex_lock(&space->lock);
+	swap(t->ranges, *before);
+	wpt_cover_exact(space);
+	space->forgetting++;
+	mutex_unlock(&space->lock);
+	forget_range(space, mm, start, end);
+	forget_end(space);
+}
+
 /**
  * wpt_tracker_track() - track a range
  * @t:     the tracker
@@ -316,7 +371,6 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 {
 	struct wpt_harvest h = {
 		.t = t, .addr = start, .end = end, .masks = &written_masks,
-		.reset = true,
 	};
 	struct wpt_set ranges = { };
 	enum wpt_stop stop;
@@ -351,16 +405,27 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		else
 			keep_not(t, start, end);
 		wpt_cover_exact(t->space);
-		if (flags & WPTRACK_TRACK_START_WRITTEN) {
+		if (flags & WPTRACK_TRACK_START_WRITTEN)
 			start_written(t, start, end);
-			h.addr = end;
-		}
 		/* Older events may be at work in the range, beyond its first reset. */
 		start_unsure(t, start, end);
 	}
 	harvest_unlock(t->space, h.mm);
-	if (!ret && h.addr < end)
-		ret = harvest_run(&h, &stop);
+	if (ret)
+		goto out_mm;
+
+	/* Nothing is believed before this is known of all of it. */
+	ret = harvest_run(&h, wpt_held, &stop);
+	if (ret) {
+		track_undo(t, &ranges, h.mm, start, end);
+		goto out_mm;
+	}
+	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
+		h.addr = start;
+		h.drains = 0;
+		h.reset = true;
+		ret = harvest_run(&h, wpt_harvest, &stop);
+	}
 	*done = h.addr;
 out_mm:
 	wpt_set_destroy(&ranges);
@@ -368,34 +433,6 @@ out_mm:
 out:
 	mutex_unlock(&t->lock);
 	return ret;
-}
-
-/*
- * Forget what no tracker has of a range any more, a piece at a time.  @mm is
- * NULL if the address space is gone.
- */
-static void forget_range(struct wpt_space *space, struct mm_struct *mm,
-			 unsigned long start, unsigned long end)
-{
-	while (start < end) {
-		mutex_lock(&space->lock);
-		if (mm)
-			mmap_read_lock(mm);
-		start = wpt_harvest_forget(space, mm, start, end);
-		if (mm)
-			mmap_read_unlock(mm);
-		mutex_unlock(&space->lock);
-		cond_resched();
-	}
-}
-
-/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
-static void forget_end(struct wpt_space *space)
-{
-	mutex_lock(&space->lock);
-	space->forgetting--;
-	wpt_cover_shrink(space);
-	mutex_unlock(&space->lock);
 }
 
 /**
@@ -433,6 +470,9 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
 		wpt_cover_exact(t->space);
 		wpt_pending_clear(t, start, end);
+		/* If they cannot be cut, pages read written once more. */
+		wpt_set_del(&t->unknown, start, end, WPT_UNKNOWN_MAX);
+		wpt_set_del(&t->unsure, start, end, WPT_UNKNOWN_MAX);
 		t->space->forgetting++;
 	}
 	harvest_unlock(t->space, mm);
@@ -522,7 +562,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 
 	losses = READ_ONCE(t->losses);
 	do {
-		ret = harvest_run(&h, &stop);
+		ret = harvest_run(&h, wpt_harvest, &stop);
 		s->walk_end = h.addr;
 		more = !ret && stop == WPT_STOP_FLUSH;
 		err = scan_deliver(t, s);
