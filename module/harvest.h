@@ -3,8 +3,17 @@
 #ifndef WPT_HARVEST_H
 #define WPT_HARVEST_H
 
+#include <linux/ktime.h>
+
 #include "region.h"
 #include "tracker.h"
+
+/*
+ * How long a step may hold the locks: so many chunks, parts and mappings, or so
+ * long.  Others wait meanwhile, among them every mmap() of the target.
+ */
+#define WPT_STEP_CHUNKS	256
+#define WPT_STEP_NS	(2 * NSEC_PER_MSEC)
 
 /* Why a harvest stopped before its end. */
 enum wpt_stop {
@@ -17,6 +26,7 @@ enum wpt_stop {
 	WPT_STOP_UNTRACKED,	/* CHECK_TRACKED met memory that is not tracked */
 	WPT_STOP_SPLITTING,	/* a huge page is being split: wait a little */
 	WPT_STOP_NOMEM,
+	WPT_STOP_QUOTA,		/* the user has too much memory in records */
 };
 
 /**
@@ -48,6 +58,7 @@ struct wpt_harvest {
 
 	/* private to the harvest: of the current step */
 	unsigned int budget;
+	u64 until;
 	u64 interest;
 	bool only_written;
 };
@@ -58,6 +69,12 @@ struct wpt_harvest {
  * What is left after that has a reason to stay.
  */
 #define WPT_DRAINS	2
+
+/* For want of a chunk. */
+static inline enum wpt_stop wpt_stop_of(long err)
+{
+	return err == -EDQUOT ? WPT_STOP_QUOTA : WPT_STOP_NOMEM;
+}
 
 static inline bool wpt_harvest_waits(const struct wpt_harvest *h)
 {

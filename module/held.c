@@ -22,18 +22,18 @@
 #include "compat/hugetlb.h"
 #include "harvest.h"
 
-#define HELD_BUDGET	4096	/* pages of the cache looked at under locks */
+#define HELD_BUDGET	1024	/* pages of the cache looked at under locks */
 
-static bool held_note(struct wpt_harvest *h, unsigned long addr,
-		      unsigned long end)
+static enum wpt_stop held_note(struct wpt_harvest *h, unsigned long addr,
+			       unsigned long end)
 {
 	struct wpt_record *rec = &h->t->space->rec;
 	struct wpt_chunk *chunk;
 	unsigned int i, n;
 
-	chunk = wpt_record_get(rec, addr, GFP_KERNEL_ACCOUNT);
-	if (!chunk)
-		return false;
+	chunk = wpt_record_get(rec, addr, &h->t->account);
+	if (IS_ERR(chunk))
+		return wpt_stop_of(PTR_ERR(chunk));
 	i = wpt_page_index(addr);
 	n = i + ((end - addr) >> PAGE_SHIFT);
 	for (; i < n; i++)
@@ -41,7 +41,7 @@ static bool held_note(struct wpt_harvest *h, unsigned long addr,
 	/* Orders the bits before the look at the map. */
 	smp_mb__after_atomic();
 	wpt_group_visit(wpt_record_group(rec, addr), addr);
-	return true;
+	return WPT_GO_ON;
 }
 
 /* The part of a shared mapping of a file from h->addr to @end. */
@@ -53,6 +53,7 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 	unsigned long last = linear_page_index(vma, end - 1);
 	unsigned long index = linear_page_index(vma, h->addr), addr, next;
 	unsigned int shift = wpt_cache_shift(vma);
+	enum wpt_stop stop;
 	void *entry;
 
 	while ((entry = xa_find(cache, &index, last, XA_PRESENT))) {
@@ -63,8 +64,9 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 		if (!xa_is_value(entry) && wpt_arm_cache_held(vma, addr)) {
 			if (wpt_harvest_waits(h))
 				return WPT_STOP_DRAIN;
-			if (!held_note(h, addr, next))
-				return WPT_STOP_NOMEM;
+			stop = held_note(h, addr, next);
+			if (stop != WPT_GO_ON)
+				return stop;
 		}
 		h->addr = next;
 		if (index++ == last)

@@ -35,6 +35,8 @@ MODULE_PARM_DESC(unsafe_no_hook,
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
 static unsigned int hook_users;
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
+/* The self-test at load needs one hook, and loading is to be quick. */
+static bool required_only = true;
 
 /**
  * wpt_hook_offer() - a hook that is to be placed while there are trackers
@@ -85,7 +87,7 @@ static int place_all(void)
 	int ret;
 
 	list_for_each_entry(hook, &hooks, node) {
-		if (hook->placed)
+		if (hook->placed || (required_only && !hook->required))
 			continue;
 		ret = register_ftrace_function(&hook->ops);
 		WRITE_ONCE(hook->failed, ret);
@@ -145,13 +147,14 @@ void wpt_hook_put(void)
 }
 
 /**
- * wpt_hook_settle() - remove now, and not soon, hooks that nobody uses any more
+ * wpt_hook_ready() - the self-test is over
  *
- * May sleep.
+ * Loading leaves the kernel as it was.  From now on all hooks are placed.  May sleep.
  */
-void wpt_hook_settle(void)
+void wpt_hook_ready(void)
 {
 	flush_delayed_work(&hook_remove_work);
+	required_only = false;
 }
 
 /* For the statistics. */
