@@ -16,10 +16,12 @@ static void group_free_rcu(struct rcu_head *head)
 	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
 }
 
-/* Without an account nobody pays, and nothing may sleep. */
+#define RECORD_UNPAID	(GFP_NOWAIT | __GFP_NOWARN)
+
+/* Without an account nothing may sleep. */
 static gfp_t record_gfp(const struct wpt_account *acct)
 {
-	return acct ? GFP_KERNEL_ACCOUNT : GFP_NOWAIT | __GFP_NOWARN;
+	return acct ? GFP_KERNEL_ACCOUNT : RECORD_UNPAID;
 }
 
 static void *record_alloc(struct kmem_cache *cache, size_t size,
@@ -38,10 +40,33 @@ static void *record_alloc(struct kmem_cache *cache, size_t size,
 	return ERR_PTR(-ENOMEM);
 }
 
+/*
+ * A chunk that the notifier needs.  The memory cgroup of the task that changes its
+ * ptes is charged, if it has room; a few are free of charge.
+ */
+static struct wpt_chunk *chunk_alloc_event(struct wpt_record *rec)
+{
+	struct wpt_chunk *chunk;
+
+	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID | __GFP_ACCOUNT);
+	if (chunk)
+		return chunk;
+	if (atomic_long_read(&rec->nr_unpaid) >= WPT_UNPAID_MAX)
+		return ERR_PTR(-ENOMEM);
+	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID);
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+	atomic_long_inc(&rec->nr_unpaid);
+	__set_bit(WPT_CHUNK_UNPAID, &chunk->flags);
+	return chunk;
+}
+
 /* Nobody will see it any more. */
-static void chunk_retire(struct wpt_chunk *chunk)
+static void chunk_retire(struct wpt_record *rec, struct wpt_chunk *chunk)
 {
 	wpt_user_uncharge(chunk->user, sizeof(*chunk));
+	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
+		atomic_long_dec(&rec->nr_unpaid);
 	call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
@@ -60,6 +85,7 @@ void wpt_record_init(struct wpt_record *rec)
 	xa_init(&rec->groups);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
+	atomic_long_set(&rec->nr_unpaid, 0);
 }
 
 /**
@@ -80,7 +106,7 @@ void wpt_record_destroy(struct wpt_record *rec)
 				rcu_dereference_raw(group->chunk[i]);
 
 			if (chunk)
-				chunk_retire(chunk);
+				chunk_retire(rec, chunk);
 		}
 		group_retire(group);
 	}
@@ -142,8 +168,9 @@ static struct wpt_chunk *record_link(struct wpt_record *rec,
  * @rec:  the record
  * @addr: any address in the chunk
  * @acct: who pays, which may sleep; or NULL for what the notifier has to note
- *        where one may not sleep.  That is not charged to anybody: a tracked
- *        program at its limits must not make the record incomplete.
+ *        where one may not sleep.  The first %WPT_UNPAID_MAX of these need no room
+ *        in a memory cgroup: a tracked program at its limits must not make the
+ *        record incomplete, nor make it grow for ever.
  *
  * A new chunk has all pages empty, must be walked and is on the map.  The
  * harvest and the notifier may both be making it: one of them wins.  Caller is in
@@ -159,7 +186,8 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 
 	if (chunk)
 		return chunk;
-	new = record_alloc(chunk_cache, sizeof(*new), acct);
+	new = acct ? record_alloc(chunk_cache, sizeof(*new), acct) :
+		     chunk_alloc_event(rec);
 	if (IS_ERR(new))
 		return new;
 	new->user = acct ? acct->user : NULL;
@@ -174,7 +202,10 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 		chunk = record_link(rec, group, new, addr);
 	} while (!chunk);
 	if (chunk != new) {
+		/* Nobody has seen it. */
 		wpt_user_uncharge(new->user, sizeof(*new));
+		if (test_bit(WPT_CHUNK_UNPAID, &new->flags))
+			atomic_long_dec(&rec->nr_unpaid);
 		kmem_cache_free(chunk_cache, new);
 	}
 	return chunk;
@@ -210,7 +241,7 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 
 	if (chunk) {
 		atomic_long_dec(&rec->nr_chunks);
-		chunk_retire(chunk);
+		chunk_retire(rec, chunk);
 	}
 	if (empty) {
 		atomic_long_dec(&rec->nr_groups);

@@ -41,10 +41,14 @@
 
 static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 
+/* Chunks of one address space that may be free of charge: a few MiB. */
+#define WPT_UNPAID_MAX		16384
+
 /* Bits of wpt_chunk.flags */
 #define WPT_CHUNK_WALK		0	/* dirty and armed do not tell everything: look at the ptes */
 #define WPT_CHUNK_KEEP		1	/* a huge page here is not to be split */
 #define WPT_CHUNK_SPLITTING	2	/* its marks are on their way from the pmd to the ptes */
+#define WPT_CHUNK_UNPAID	3	/* no memory cgroup is charged for it */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
@@ -73,6 +77,7 @@ struct wpt_record {
 	struct xarray groups;
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
+	atomic_long_t nr_unpaid;	/* chunks that nobody was charged for */
 };
 
 static inline unsigned int wpt_page_index(unsigned long addr)
