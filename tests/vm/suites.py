@@ -29,6 +29,10 @@ OPTIONS = {
     "soft_dirty": {"memory": "2G"},
 }
 
+# Suites that share a boot, which must not differ in their options.
+TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
+            ("cli", "compat", "defects")]
+
 # With the write-fault hook off (unsafe_no_hook=1) tests of these suites and cases
 # must find lost writes: it proves that they can.  Only memory that scans need not
 # walk shows it, elsewhere the ptes still tell.
@@ -46,6 +50,20 @@ def names():
             KERNELS_OWN + [CONTROL, "full"])
 
 
+def boots(chosen):
+    """The chosen suites, in tuples that share a boot."""
+    left = list(chosen)
+    while left:
+        for group in TOGETHER:
+            if left[0] in group:
+                break
+        else:
+            group = (left[0],)
+        now = tuple(n for n in left if n in group)
+        left = [n for n in left if n not in now]
+        yield now
+
+
 def prepare(name):
     """What has to be made on this machine for one suite only."""
     if name in KERNELS_OWN:
@@ -53,12 +71,12 @@ def prepare(name):
         build.as_newer()
 
 
-def _options(name):
-    options = dict(OPTIONS.get(name, {}))
-    if name in PRELOAD:
-        options["dynamic"] = {"dynamic/" + name: os.path.join(
-            env.BUILD, "userspace/dynamic", name)}
-    if name in KERNELS_OWN:
+def _options(names):
+    options = dict(OPTIONS.get(names[0], {}))
+    options["timeout"] = boot.Options.timeout * len(names)
+    options["dynamic"] = {"dynamic/" + n: os.path.join(
+        env.BUILD, "userspace/dynamic", n) for n in names if n in PRELOAD}
+    if names[0] in KERNELS_OWN:
         options["dynamic"] = {"kselftest/" + n: path
                               for n, path in kselftest.programs().items()}
         options["dynamic"]["kselftest/as_newer.so"] = build.as_newer()
@@ -66,10 +84,11 @@ def _options(name):
 
 
 class Outcome:
-    def __init__(self, points, result=None, retried=0):
+    def __init__(self, points, result=None, retried=0, seconds=None):
         self.points = points
-        self.result = result
+        self.result = result	# of the boot
         self.retried = retried
+        self.seconds = seconds
 
     def failed(self):
         return [p for p in self.points if p.state == tap.FAILED]
@@ -89,24 +108,52 @@ def _boot(kernel, name, command, **options):
     return r, text, retried
 
 
-def run(kernel, name):
-    """Run one suite on one kernel."""
-    if name == CONTROL:
-        return _control(kernel)
-    r, text, retried = _boot(kernel, name, "/tests/" + name, **_options(name))
+_BEGIN = re.compile(r"^@@ (\S+) begins at (\d+)$", re.M)
+_END = re.compile(r"^@@ (\S+) ends with (\d+) at (\d+)$", re.M)
+
+
+def _script(names):
+    """Run suites one after the other, and say where each of them begins and ends."""
+    return "; ".join("echo; echo @@ %s begins at $(date +%%s); /tests/%s; s=$?; "
+                     "echo; echo @@ %s ends with $s at $(date +%%s)" % (n, n, n)
+                     for n in names)
+
+
+def _points(kernel, name, text, status):
     points = tap.parse(text)
-    for problem in r.problems:
-        points.append(tap.Point("kernel", tap.FAILED, problem))
-    if not r.problems:
-        points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
     if name == "memory":
         wrong = kinds.differences(kernel.name, text)
         points.append(tap.Point("docs/memory.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
-    if r.status and not any(p.state == tap.FAILED for p in points):
+    if status and not any(p.state == tap.FAILED for p in points):
         points.append(tap.Point("exit", tap.FAILED, "all tests passed but the suite "
-                                "exited with %d" % r.status))
-    return Outcome(points, r, retried)
+                                "exited with %d" % status))
+    return points
+
+
+def run(kernel, names):
+    """Run suites on one kernel, in one boot; yields (name, Outcome)."""
+    if names == (CONTROL,):
+        yield CONTROL, _control(kernel)
+        return
+    r, text, retried = _boot(kernel, "+".join(names), _script(names), **_options(names))
+    begun = {m.group(1): m for m in _BEGIN.finditer(text)}
+    ended = {m.group(1): m for m in _END.finditer(text)}
+    for name in names:
+        b, e = begun.get(name), ended.get(name)
+        if e:
+            points = _points(kernel, name, text[b.end():e.start()], int(e.group(2)))
+        elif b:
+            points = _points(kernel, name, text[b.end():], 0)
+            points.append(tap.Point("end", tap.FAILED, "the suite did not come to its end"))
+        else:
+            points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began")]
+        if name == names[-1]:
+            points += [tap.Point("kernel", tap.FAILED, x) for x in r.problems]
+            if not r.problems:
+                points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
+        yield name, Outcome(points, r, retried,
+                            int(e.group(3)) - int(b.group(2)) if e else None)
 
 
 def _control(kernel):
