@@ -162,18 +162,27 @@ static inline void wpt_group_visit(struct wpt_group *group, unsigned long addr)
 		set_bit(i, &group->map);
 }
 
+/* What the log has made of a write. */
+enum wpt_logged {
+	WPT_LOGGED_NOT,		/* there is no record */
+	WPT_LOGGED_AGAIN,	/* the page was dirty */
+	WPT_LOGGED_NEW,
+};
+
 /* The log: a page was written.  Called from the fault hook. */
-static inline bool wpt_record_log(struct wpt_record *rec, unsigned long addr)
+static inline enum wpt_logged wpt_record_log(struct wpt_record *rec,
+					     unsigned long addr)
 {
 	struct wpt_group *group = wpt_record_group(rec, addr);
 	struct wpt_chunk *chunk = wpt_group_chunk(group, addr);
+	bool was;
 
 	if (!chunk)
-		return false;
+		return WPT_LOGGED_NOT;
 	/* Atomic and a full barrier: orders it before the look at the map. */
-	set_bit(wpt_page_index(addr), chunk->dirty);
+	was = test_and_set_bit(wpt_page_index(addr), chunk->dirty);
 	wpt_group_visit(group, addr);
-	return true;
+	return was ? WPT_LOGGED_AGAIN : WPT_LOGGED_NEW;
 }
 
 void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,

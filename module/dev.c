@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -29,13 +30,19 @@ static_assert(sizeof(struct wptrack_info) == 56);
 static_assert(sizeof(struct wptrack_attach) == 24);
 static_assert(sizeof(struct wptrack_range) == 40);
 static_assert(sizeof(struct wptrack_region) == 24);
-static_assert(sizeof(struct wptrack_scan) == 112);
+static_assert(sizeof(struct wptrack_scan) == 120);
+static_assert(sizeof(struct wptrack_clear) == 56);
+static_assert(sizeof(struct wptrack_notify) == 32);
 static_assert(offsetof(struct wptrack_info, text_len) == 48);
 static_assert(offsetof(struct wptrack_attach, pidfd) == 16);
 static_assert(offsetof(struct wptrack_range, done) == 32);
 static_assert(offsetof(struct wptrack_region, categories) == 16);
 static_assert(offsetof(struct wptrack_scan, return_mask) == 88);
 static_assert(offsetof(struct wptrack_scan, pages) == 104);
+static_assert(offsetof(struct wptrack_scan, epoch) == 112);
+static_assert(offsetof(struct wptrack_clear, epoch) == 32);
+static_assert(offsetof(struct wptrack_clear, pages) == 48);
+static_assert(offsetof(struct wptrack_notify, eventfd) == 24);
 
 #define DEV_CATEGORIES							\
 	(WPTRACK_PAGE_WPALLOWED | WPTRACK_PAGE_WRITTEN | WPTRACK_PAGE_FILE | \
@@ -43,10 +50,14 @@ static_assert(offsetof(struct wptrack_scan, pages) == 104);
 	 WPTRACK_PAGE_HUGE | WPTRACK_PAGE_SOFT_DIRTY | WPTRACK_PAGE_GUARD | \
 	 WPTRACK_PAGE_PINNED)
 #define DEV_TRACK_FLAGS	(WPTRACK_TRACK_START_WRITTEN | WPTRACK_TRACK_KEEP_HUGE)
-#define DEV_SCAN_FLAGS	(WPTRACK_SCAN_RESET | WPTRACK_SCAN_CHECK_TRACKED)
+#define DEV_SCAN_FLAGS							\
+	(WPTRACK_SCAN_RESET | WPTRACK_SCAN_CHECK_TRACKED | WPTRACK_SCAN_ADVANCE)
 
 /* Regions that are collected before they are copied to the caller. */
 #define DEV_REGIONS	512
+
+/* Regions of the caller's that are read before they are cleared. */
+#define DEV_CLEAR_REGIONS	128
 
 static const struct {
 	u64 bit;
@@ -67,6 +78,8 @@ static const struct {
 #else
 	  "the kernel was built without CONFIG_MEM_SOFT_DIRTY" },
 #endif
+	{ WPTRACK_FEATURE_EPOCH, "epochs and clearing in two steps", NULL },
+	{ WPTRACK_FEATURE_NOTIFY, "waiting for writes", NULL },
 };
 
 /*
@@ -349,6 +362,8 @@ static long ioc_scan(struct wpt_tracker *t, void __user *uarg)
 	ret = wpt_tracker_scan(t, &scan);
 	kvfree(scan.out.buf);
 
+	if (scan.epoch)
+		arg.epoch = scan.epoch;
 	arg.walk_end = scan.walk_end < scan.end ? scan.walk_end :
 							  dev_align(arg.end);
 	arg.regions = scan.out.delivered;
@@ -356,6 +371,115 @@ static long ioc_scan(struct wpt_tracker *t, void __user *uarg)
 	if (dev_put(&arg, sizeof(arg), arg.size, uarg))
 		return -EFAULT;
 	return ret ?: min_t(u64, arg.regions, LONG_MAX);
+}
+
+/* Reset the written pages of one region, if it is the right epoch. */
+static int dev_clear_one(struct wpt_tracker *t,
+			 const struct wptrack_region *region, u64 epoch,
+			 u64 *pages)
+{
+	struct wptrack_region buf[8];
+	struct wpt_scan scan = {
+		.start = region->start,
+		.end = dev_end(region->end),
+		.masks = {
+			.mask = WPTRACK_PAGE_WRITTEN,
+			.ret = WPTRACK_PAGE_WRITTEN,
+		},
+		.flags = WPTRACK_SCAN_RESET,
+		.epoch = epoch,
+		.clear = true,
+		.out = {
+			.buf = buf, .cap = ARRAY_SIZE(buf),
+			.max_pages = U64_MAX, .count_only = true,
+		},
+	};
+	int ret;
+
+	if (!PAGE_ALIGNED(region->start) || region->start >= region->end)
+		return -EINVAL;
+	if (scan.start >= scan.end)
+		return 0;
+	ret = wpt_tracker_scan(t, &scan);
+	*pages += scan.out.pages;
+	return ret;
+}
+
+static int dev_clear(struct wpt_tracker *t, struct wptrack_clear *arg,
+		     struct wptrack_region *regions)
+{
+	const struct wptrack_region __user *vec = u64_to_user_ptr(arg->vec);
+	unsigned int n, i;
+	int ret;
+
+	while (arg->done < arg->vec_len) {
+		n = min_t(u64, arg->vec_len - arg->done, DEV_CLEAR_REGIONS);
+		if (copy_from_user(regions, vec + arg->done,
+				   n * sizeof(*regions)))
+			return -EFAULT;
+		for (i = 0; i < n; i++) {
+			ret = dev_clear_one(t, &regions[i], arg->epoch,
+					    &arg->pages);
+			if (ret)
+				return ret;
+			arg->done++;
+		}
+	}
+	return 0;
+}
+
+static long ioc_clear(struct wpt_tracker *t, void __user *uarg)
+{
+	struct wptrack_region *regions;
+	struct wptrack_clear arg;
+	int ret;
+
+	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
+	if (ret)
+		return ret;
+	if (arg.flags & ~(u64)WPTRACK_CLEAR_ADVANCE)
+		return -EINVAL;
+	if (!arg.vec && arg.vec_len)
+		return -EINVAL;
+	if (arg.vec_len > U64_MAX / sizeof(*regions) ||
+	    !access_ok(u64_to_user_ptr(arg.vec), arg.vec_len * sizeof(*regions)))
+		return -EFAULT;
+	arg.done = 0;
+	arg.pages = 0;
+	regions = kmalloc_array(DEV_CLEAR_REGIONS, sizeof(*regions),
+				GFP_KERNEL_ACCOUNT);
+	if (!regions)
+		return -ENOMEM;
+	ret = dev_clear(t, &arg, regions);
+	kfree(regions);
+	/* After ESTALE as well: it says which epoch it is. */
+	if (!ret || ret == -ESTALE)
+		ret = wpt_tracker_epoch(t, &arg.epoch,
+					arg.flags & WPTRACK_CLEAR_ADVANCE);
+	return dev_put(&arg, sizeof(arg), arg.size, uarg) ?: ret;
+}
+
+static long ioc_notify(struct wpt_tracker *t, void __user *uarg)
+{
+	struct eventfd_ctx *eventfd = NULL;
+	struct wptrack_notify arg;
+	int ret;
+
+	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
+	if (ret)
+		return ret;
+	if (arg.flags)
+		return -EINVAL;
+	if (arg.eventfd < -1 || arg.eventfd > INT_MAX)
+		return -EBADF;
+	if (arg.eventfd >= 0)
+		eventfd = eventfd_ctx_fdget(arg.eventfd);
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	ret = wpt_tracker_notify(t, arg.pages, eventfd);
+	if (ret && eventfd)
+		eventfd_ctx_put(eventfd);
+	return ret;
 }
 
 /* The size in the number may differ from ours: a structure can grow. */
@@ -377,6 +501,10 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioc_range(t, uarg, false);
 	case _IOC_NR(WPTRACK_IOC_SCAN):
 		return ioc_scan(t, uarg);
+	case _IOC_NR(WPTRACK_IOC_CLEAR):
+		return ioc_clear(t, uarg);
+	case _IOC_NR(WPTRACK_IOC_NOTIFY):
+		return ioc_notify(t, uarg);
 	default:
 		return -ENOTTY;
 	}
@@ -398,10 +526,20 @@ static int dev_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* There is nothing to wait for yet. */
+/* No lock: a scan may hold it for as long as its caller likes. */
 static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
 {
-	return 0;
+	struct wpt_tracker *t = file->private_data;
+	struct wpt_space *space;
+	__poll_t mask = 0;
+
+	poll_wait(file, &t->watch.wait, wait);
+	space = smp_load_acquire(&t->space);
+	if (wpt_watch_ready(&t->watch))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (space && READ_ONCE(space->dead))
+		mask |= EPOLLHUP;
+	return mask;
 }
 
 static void dev_show_fdinfo(struct seq_file *m, struct file *file)
@@ -420,7 +558,11 @@ static void dev_show_fdinfo(struct seq_file *m, struct file *file)
 		   pid_nr_ns(smp_load_acquire(&t->target),
 			     task_active_pid_ns(current)));
 	seq_printf(m, "wptrack-scans:\t%llu\n", READ_ONCE(t->scans));
-	if (!wpt_listing_count(t, 0, &armed, &written))
+	seq_printf(m, "wptrack-epoch:\t%llu\n", READ_ONCE(t->epoch));
+	seq_printf(m, "wptrack-notify:\t%lu %ld\n",
+		   READ_ONCE(t->watch.threshold),
+		   atomic_long_read(&t->watch.pages));
+	if (!wpt_listing_count(t, ktime_get(), &armed, &written))
 		return;
 	seq_printf(m, "wptrack-armed:\t%lu\n", armed);
 	seq_printf(m, "wptrack-written:\t%lu\n", written);

@@ -14,6 +14,7 @@
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
+#include "watch.h"
 
 static bool offered;
 
@@ -33,6 +34,8 @@ static noinline notrace void log_fault(const struct wpt_hugetlb_fault *f,
 		chunk = wpt_group_chunk(group, f->addr);
 		if (chunk) {
 			wpt_record_log_all(group, chunk, f->addr);
+			wpt_watch_log(space, f->addr & WPT_CHUNK_MASK,
+				      WPT_CHUNK_PAGES);
 			wpt_stat_inc(FAULTS_HUGE);
 		}
 	}

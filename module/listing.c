@@ -23,7 +23,7 @@ static LIST_HEAD(trackers);
 static DEFINE_MUTEX(trackers_lock);
 static u64 last_id;		/* trackers_lock */
 
-/* So often a reader waits a millisecond for spaces that are busy. */
+/* A reader waits, and counts pages, no longer than this, in milliseconds. */
 #define PATIENCE	50
 
 /**
@@ -49,13 +49,12 @@ void wpt_listing_del(struct wpt_tracker *t)
 	mutex_unlock(&trackers_lock);
 }
 
-/* Does not wait for who holds the space: that may be waiting for the target. */
-static bool space_lock(struct wpt_space *space, unsigned int *patience)
+/* Does not rely on who holds the space: that may be waiting for the target. */
+static bool space_lock(struct wpt_space *space, ktime_t until)
 {
 	while (!mutex_trylock(&space->lock)) {
-		if (!*patience)
+		if (ktime_after(ktime_get(), until))
 			return false;
-		--*patience;
 		usleep_range(500, 1000);
 	}
 	return true;
@@ -109,14 +108,14 @@ static unsigned long count_step(struct wpt_tracker *t, unsigned long addr,
 
 /**
  * wpt_listing_count() - pages of a tracker as far as they are known
- * @t:        the tracker, which cannot go away
- * @patience: how often to wait a millisecond for the lock of its space
- * @armed:    out: pages that are write-protected
- * @written:  out: pages that are known to be written
+ * @t:       the tracker, which cannot go away
+ * @until:   when to give up.  What needs but one step is counted even later.
+ * @armed:   out: pages that are write-protected
+ * @written: out: pages that are known to be written
  *
- * Return: false if the space was busy all the time.
+ * Return: false if the space was busy, or its records too many.
  */
-bool wpt_listing_count(struct wpt_tracker *t, unsigned int patience,
+bool wpt_listing_count(struct wpt_tracker *t, ktime_t until,
 		       unsigned long *armed, unsigned long *written)
 {
 	struct wpt_space *space = smp_load_acquire(&t->space);
@@ -125,7 +124,9 @@ bool wpt_listing_count(struct wpt_tracker *t, unsigned int patience,
 	*armed = 0;
 	*written = 0;
 	while (space && addr < ULONG_MAX) {
-		if (!space_lock(space, &patience))
+		if (addr && ktime_after(ktime_get(), until))
+			return false;
+		if (!space_lock(space, until))
 			return false;
 		addr = count_step(t, addr, armed, written);
 		mutex_unlock(&space->lock);
@@ -143,8 +144,7 @@ static const char *target_state(const struct wpt_tracker *t)
 	return READ_ONCE(space->dead) ? "gone" : "attached";
 }
 
-static void show_one(struct seq_file *m, struct wpt_tracker *t,
-		     unsigned int patience)
+static void show_one(struct seq_file *m, struct wpt_tracker *t, ktime_t until)
 {
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	u64 last_scan = READ_ONCE(t->last_scan);
@@ -155,16 +155,17 @@ static void show_one(struct seq_file *m, struct wpt_tracker *t,
 		   pid_nr_ns(t->owner, ns),
 		   pid_nr_ns(smp_load_acquire(&t->target), ns),
 		   target_state(t), READ_ONCE(t->ranges.nr));
-	if (wpt_listing_count(t, patience, &armed, &written))
+	if (wpt_listing_count(t, until, &armed, &written))
 		seq_printf(m, "%lu %lu ", armed, written);
 	else
 		seq_puts(m, "- - ");
 	seq_printf(m, "%llu ", READ_ONCE(t->scans));
 	if (last_scan)
-		seq_printf(m, "%llu\n",
+		seq_printf(m, "%llu ",
 			   div_u64(ktime_get_ns() - last_scan, NSEC_PER_MSEC));
 	else
-		seq_puts(m, "-\n");
+		seq_puts(m, "- ");
+	seq_printf(m, "%llu\n", READ_ONCE(t->epoch));
 }
 
 /**
@@ -183,13 +184,12 @@ int wpt_listing_show(struct seq_file *m, void *v)
 	ktime_t until = ktime_add_ms(ktime_get(), PATIENCE);
 	struct wpt_tracker *t;
 
-	seq_puts(m, "id uid pid target state ranges armed written scans last_scan_ms\n");
+	seq_puts(m, "id uid pid target state ranges armed written scans last_scan_ms epoch\n");
 	if (mutex_lock_killable(&trackers_lock))
 		return -EINTR;
 	list_for_each_entry(t, &trackers, listed)
 		if (all || uid_eq(t->account.user->uid, cred->euid))
-			show_one(m, t, ktime_before(ktime_get(), until) ?
-				       PATIENCE : 0);
+			show_one(m, t, until);
 	mutex_unlock(&trackers_lock);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef WPT_LISTING_H
 #define WPT_LISTING_H
 
+#include <linux/ktime.h>
 #include <linux/types.h>
 
 struct pid_namespace;
@@ -12,7 +13,7 @@ struct wpt_tracker;
 void wpt_listing_add(struct wpt_tracker *t);
 void wpt_listing_del(struct wpt_tracker *t);
 int wpt_listing_show(struct seq_file *m, void *v);
-bool wpt_listing_count(struct wpt_tracker *t, unsigned int patience,
+bool wpt_listing_count(struct wpt_tracker *t, ktime_t until,
 		       unsigned long *armed, unsigned long *written);
 
 #endif /* WPT_LISTING_H */

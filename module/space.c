@@ -6,6 +6,7 @@
 
 #include "event.h"
 #include "space.h"
+#include "watch.h"
 
 DEFINE_HASHTABLE(wpt_spaces, WPT_SPACES_BITS);
 /* Protects wpt_spaces and wpt_space.users. */
@@ -42,6 +43,8 @@ static struct mmu_notifier *space_alloc(struct mm_struct *mm)
 	spin_lock_init(&space->hull_lock);
 	spin_lock_init(&space->event_lock);
 	INIT_LIST_HEAD(&space->trackers);
+	INIT_LIST_HEAD(&space->watches);
+	INIT_LIST_HEAD(&space->counting);
 	wpt_record_init(&space->rec);
 	atomic_inc(&nr_spaces);
 	return &space->mn;
@@ -84,6 +87,7 @@ static void space_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	spin_lock(&registry_lock);
 	space_unhash(space);
 	spin_unlock(&registry_lock);
+	wpt_watch_gone(space);
 }
 
 static const struct mmu_notifier_ops space_ops = {
@@ -137,9 +141,17 @@ void wpt_space_put(struct wpt_space *space)
 	mmu_notifier_put(&space->mn);
 }
 
-/* The empty one needs no memory: the last tracker can always leave. */
-static int set_publish(struct wpt_space *space, struct wpt_cover __rcu **where,
-		       struct wpt_set *set)
+/**
+ * wpt_space_publish() - publish a set of addresses for readers under RCU
+ * @space: the space, locked
+ * @where: its cover, or one that is read and changed in the same way
+ * @set:   the set; taken over and emptied.  The empty one needs no memory: the last
+ *         tracker can always leave.
+ *
+ * Return: 0, or -ENOMEM with everything as before.
+ */
+int wpt_space_publish(struct wpt_space *space, struct wpt_cover __rcu **where,
+		      struct wpt_set *set)
 {
 	struct wpt_cover *cover = NULL, *old;
 
@@ -166,7 +178,7 @@ static int set_publish(struct wpt_space *space, struct wpt_cover __rcu **where,
  */
 int wpt_space_set_cover(struct wpt_space *space, struct wpt_set *set)
 {
-	return set_publish(space, &space->cover, set);
+	return wpt_space_publish(space, &space->cover, set);
 }
 
 /**
@@ -178,7 +190,7 @@ int wpt_space_set_cover(struct wpt_space *space, struct wpt_set *set)
  */
 int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set)
 {
-	return set_publish(space, &space->exact, set);
+	return wpt_space_publish(space, &space->exact, set);
 }
 
 /**

@@ -54,6 +54,8 @@ struct wpt_space {
 	struct mutex lock;
 	u64 held_since;			/* when a step took the locks; @lock */
 	struct list_head trackers;	/* @lock */
+	struct list_head watches;	/* struct wpt_watch of each tracker; @lock */
+	struct list_head counting;	/* those that count; @lock to change, RCU to read */
 
 	struct wpt_record rec;
 	/*
@@ -106,6 +108,8 @@ unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,
 				 unsigned long end, struct wpt_interval *iv);
 bool wpt_space_event_over(struct wpt_space *space, unsigned long start,
 			  unsigned long end);
+int wpt_space_publish(struct wpt_space *space, struct wpt_cover __rcu **where,
+		      struct wpt_set *set);
 int wpt_space_set_cover(struct wpt_space *space, struct wpt_set *set);
 int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set);
 void wpt_space_totals(unsigned long *spaces, unsigned long *armed,

@@ -34,6 +34,7 @@
 #include "split.h"
 #include "stats.h"
 #include "sym.h"
+#include "watch.h"
 
 #define LOCK_BITS	6
 static struct mutex locks[1 << LOCK_BITS];
@@ -247,6 +248,7 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 		ret = HUGE_WP_SPLIT;
 	} else {
 		wpt_record_log_all(group, chunk, vmf->address);
+		wpt_watch_log(space, start, WPT_CHUNK_PAGES);
 		wpt_pte_unmark((pte_t *)vmf->pmd);
 		*orig = native_make_pmd(native_pmd_val(*orig) & ~WPT_PTE_MASK);
 		wpt_huge_wp_set_orig(vmf, *orig);

@@ -25,6 +25,7 @@
 	X(REPORTED, "reported")			\
 	X(ARMS, "arms")				\
 	X(EVENTS, "events")			\
+	X(WAKEUPS, "wakeups")			\
 	X(LRU_DRAINS, "lru_drains")		\
 	X(CHUNK_WALKS, "chunk_walks")		\
 	/* the pte lost its mark without a write: mprotect, migration, ... */ \

@@ -210,6 +210,8 @@ struct wpt_tracker *wpt_tracker_create(void)
 	mutex_init(&t->lock);
 	INIT_LIST_HEAD(&t->node);
 	xa_init_flags(&t->pending, XA_FLAGS_ACCOUNT);
+	wpt_watch_init(&t->watch);
+	t->epoch = 1;
 	wpt_listing_add(t);
 	return t;
 }
@@ -264,6 +266,7 @@ int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
 		goto out;
 	}
 	list_add_tail(&t->node, &space->trackers);
+	list_add_tail(&t->watch.node, &space->watches);
 	mutex_unlock(&space->lock);
 	/* Readers of the list of trackers hold no lock of ours. */
 	smp_store_release(&t->target, get_pid(target));
@@ -348,11 +351,18 @@ static void ranges_repay(struct wpt_tracker *t, const struct wpt_set *new)
 		wpt_account_ranges(&t->account, -(int)(new->nr - t->ranges.nr));
 }
 
+static void ranges_swap(struct wpt_tracker *t, struct wpt_set *new)
+{
+	swap(t->ranges, *new);
+	/* Before any of them is armed: no write goes uncounted. */
+	wpt_watch_ranges(t->space, &t->watch, &t->ranges);
+}
+
 static void ranges_replace(struct wpt_tracker *t, struct wpt_set *new)
 {
 	if (new->nr < t->ranges.nr)
 		wpt_account_ranges(&t->account, -(int)(t->ranges.nr - new->nr));
-	swap(t->ranges, *new);
+	ranges_swap(t, new);
 }
 
 /* Huge pages of a range are to be split, whatever other trackers asked for. */
@@ -436,7 +446,7 @@ static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
 	struct wpt_space *space = t->space;
 
 	mutex_lock(&space->lock);
-	swap(t->ranges, *before);
+	ranges_swap(t, before);
 	ranges_repay(t, before);
 	wpt_cover_exact(space);
 	space->forgetting++;
@@ -497,7 +507,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 			ranges_repay(t, &ranges);
 	}
 	if (!ret) {
-		swap(t->ranges, ranges);
+		ranges_swap(t, &ranges);
 		/* If that fails for want of memory, huge pages are split. */
 		if (flags & WPTRACK_TRACK_KEEP_HUGE)
 			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
@@ -669,9 +679,18 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		ret = PTR_ERR(h.mm);
 		goto out;
 	}
-	wpt_stat_inc(SCANS);
-	WRITE_ONCE(t->scans, t->scans + 1);
-	WRITE_ONCE(t->last_scan, ktime_get_ns());
+	if (s->epoch && s->epoch != t->epoch) {
+		ret = -ESTALE;
+		goto out_mm;
+	}
+	s->epoch = t->epoch;
+	if (!s->clear) {
+		wpt_stat_inc(SCANS);
+		WRITE_ONCE(t->scans, t->scans + 1);
+		WRITE_ONCE(t->last_scan, ktime_get_ns());
+	}
+	if (h.reset)
+		wpt_watch_reset(&t->watch);
 
 	losses = READ_ONCE(t->losses);
 	do {
@@ -694,8 +713,67 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 			t->lost = false;
 		mutex_unlock(&t->space->lock);
 	}
+	/* Only now: whoever resumes a scan that failed is in the same epoch. */
+	if (!ret && stop == WPT_STOP_END && (s->flags & WPTRACK_SCAN_ADVANCE))
+		WRITE_ONCE(t->epoch, t->epoch + 1);
+out_mm:
 	mmput(h.mm);
 out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/**
+ * wpt_tracker_notify() - wake who waits for so many newly written pages
+ * @t:       the tracker
+ * @pages:   how many; 0: none
+ * @eventfd: what to signal besides, or NULL.  Taken over if it succeeds.
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR.
+ */
+int wpt_tracker_notify(struct wpt_tracker *t, u64 pages,
+		       struct eventfd_ctx *eventfd)
+{
+	struct mm_struct *mm;
+	int ret = 0;
+
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	mm = tracker_enter(t);
+	if (IS_ERR(mm)) {
+		ret = PTR_ERR(mm);
+		goto out;
+	}
+	wpt_watch_set(t->space, &t->watch, &t->ranges, min_t(u64, pages, LONG_MAX),
+		      eventfd);
+	mmput(mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/**
+ * wpt_tracker_epoch() - which epoch is it?
+ * @t:       the tracker
+ * @epoch:   in: the epoch that it must be, or 0; out: which it was
+ * @advance: and it is over now
+ *
+ * Return: 0, -ENOTCONN, -ESTALE, -EINTR.
+ */
+int wpt_tracker_epoch(struct wpt_tracker *t, u64 *epoch, bool advance)
+{
+	int ret = 0;
+
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	if (!t->space)
+		ret = -ENOTCONN;
+	else if (*epoch && *epoch != t->epoch)
+		ret = -ESTALE;
+	if (t->space)
+		*epoch = t->epoch;
+	if (!ret && advance)
+		WRITE_ONCE(t->epoch, t->epoch + 1);
 	mutex_unlock(&t->lock);
 	return ret;
 }
@@ -717,8 +795,10 @@ void wpt_tracker_destroy(struct wpt_tracker *t)
 	if (space) {
 		if (mmget_not_zero(space->mm))
 			mm = space->mm;
+		wpt_watch_set(space, &t->watch, &t->ranges, 0, NULL);
 		mutex_lock(&space->lock);
 		list_del(&t->node);
+		list_del(&t->watch.node);
 		wpt_cover_exact(space);
 		forget_begin(t);
 		mutex_unlock(&space->lock);

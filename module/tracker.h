@@ -19,6 +19,7 @@
 #include "region.h"
 #include "space.h"
 #include "user.h"
+#include "watch.h"
 
 /* Beyond this many separate pieces of unknown memory all reads written. */
 #define WPT_UNKNOWN_MAX	4096
@@ -55,6 +56,8 @@ struct wpt_tracker {
 	bool unsure_private;		/* in private mappings as well, for once */
 	struct wpt_set leaving;		/* given up, and not forgotten yet; @lock */
 	bool forgetting;		/* it counts in space->forgetting; space->lock */
+	struct wpt_watch watch;
+	u64 epoch;			/* begins with 1; @lock */
 	/* All pages are written until a scan has reset everything; space->lock */
 	bool lost;
 	unsigned int losses;		/* how often that was set */
@@ -67,6 +70,8 @@ struct wpt_tracker {
  * @walk_end: out: where it ended
  * @masks:   what to match and return
  * @flags:   WPTRACK_SCAN_*
+ * @epoch:   in: the epoch that it must be, or 0; out: the epoch that it was
+ * @clear:   it is for a WPTRACK_IOC_CLEAR
  * @out:     limits in, counts out; the buffer belongs to the caller
  * @deliver: hand over the regions of the buffer.  Called without locks other
  *           than the tracker's.  Returns how many were taken; fewer than given
@@ -79,6 +84,8 @@ struct wpt_scan {
 	unsigned long walk_end;
 	struct wpt_masks masks;
 	u64 flags;
+	u64 epoch;
+	bool clear;
 	struct wpt_out out;
 	unsigned int (*deliver)(void *ctx, const struct wptrack_region *regions,
 				unsigned int nr);
@@ -94,6 +101,9 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 			unsigned long end, unsigned long *done);
 int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *scan);
+int wpt_tracker_notify(struct wpt_tracker *t, u64 pages,
+		       struct eventfd_ctx *eventfd);
+int wpt_tracker_epoch(struct wpt_tracker *t, u64 *epoch, bool advance);
 unsigned int wpt_tracker_count(void);
 
 void wpt_tracker_lose(struct wpt_tracker *t);

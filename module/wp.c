@@ -17,12 +17,13 @@
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
+#include "watch.h"
 
 static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	struct wpt_space *space;
-	bool logged = false;
+	enum wpt_logged logged = WPT_LOGGED_NOT;
 
 	/*
 	 * The kernel builds the new pte from orig_pte and compares orig_pte
@@ -37,12 +38,14 @@ static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
 	space = wpt_space_find(mm);
 	if (space)
 		logged = wpt_record_log(&space->rec, vmf->address);
+	if (logged == WPT_LOGGED_NEW)
+		wpt_watch_log(space, vmf->address & PAGE_MASK, 1);
 	rcu_read_unlock();
 
 	if (!marked)
 		return;
 	/* Not ours to log: a fork child's copy, or a range just untracked. */
-	if (logged)
+	if (logged != WPT_LOGGED_NOT)
 		wpt_stat_inc(FAULTS);
 	else
 		wpt_stat_inc(FAULTS_FOREIGN);

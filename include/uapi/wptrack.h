@@ -138,6 +138,8 @@
  * @WPTRACK_FEATURE_REMOTE:       other processes can be tracked through a pidfd
  * @WPTRACK_FEATURE_MULTI:        several trackers can watch one address space
  * @WPTRACK_FEATURE_SOFT_DIRTY:   %WPTRACK_PAGE_SOFT_DIRTY is filled in
+ * @WPTRACK_FEATURE_EPOCH:        scans tell their epoch; WPTRACK_IOC_CLEAR
+ * @WPTRACK_FEATURE_NOTIFY:       poll(2) and WPTRACK_IOC_NOTIFY
  */
 #define WPTRACK_FEATURE_ANON		(1ULL << 0)
 #define WPTRACK_FEATURE_SHMEM		(1ULL << 1)
@@ -148,6 +150,8 @@
 #define WPTRACK_FEATURE_REMOTE		(1ULL << 6)
 #define WPTRACK_FEATURE_MULTI		(1ULL << 7)
 #define WPTRACK_FEATURE_SOFT_DIRTY	(1ULL << 8)
+#define WPTRACK_FEATURE_EPOCH		(1ULL << 9)
+#define WPTRACK_FEATURE_NOTIFY		(1ULL << 10)
 
 /**
  * struct wptrack_info - what this module does on this kernel
@@ -183,7 +187,13 @@ struct wptrack_info {
  *
  * A tracker attaches once.  Attaching to another process needs the access that
  * ptrace(2) attach needs (PTRACE_MODE_ATTACH_FSCREDS).  The tracker is bound to
- * the address space, not to the process: execve(2) ends it.
+ * the address space, not to the process: execve(2) ends it, as exit does.  Then
+ * poll(2) gives POLLHUP and commands give ESRCH; a new tracker can be attached to
+ * what the process has become.
+ *
+ * fork(2) leaves the tracker with the parent, and the child is not tracked.  A
+ * tracker that takes over the state of its parent's memory at fork(2) is not
+ * offered: @flags has no bit for it.
  *
  * Errors: EBUSY (already attached), EBADF (not a pidfd), EPERM (no ptrace
  * access), ESRCH (the process is gone or a kernel thread), EOPNOTSUPP (the hook
@@ -281,6 +291,30 @@ struct wptrack_region {
 #define WPTRACK_SCAN_CHECK_TRACKED	(1ULL << 1)
 
 /**
+ * define WPTRACK_SCAN_ADVANCE - end the epoch
+ *
+ * If the walk reaches @end, the tracker's epoch is over, in the same step; the scan
+ * still belongs to it.  See "epochs".
+ */
+#define WPTRACK_SCAN_ADVANCE		(1ULL << 2)
+
+/**
+ * DOC: epochs
+ *
+ * Each tracker has an epoch, a number that begins with 1 and that only its users
+ * advance, by %WPTRACK_SCAN_ADVANCE or %WPTRACK_CLEAR_ADVANCE.  What a scan resets
+ * in epoch N was written before the end of N.  What is written after its reset is
+ * reported in N, if N is not over, or in N + 1 or later.  So if snapshot 17 is made
+ * of what one scan of everything, in as many calls as it takes, has reset with
+ * %WPTRACK_SCAN_RESET, and the last call has ended epoch 17, then what was written
+ * since snapshot 17 is what is reported in later epochs, and nothing else.
+ *
+ * A call that fails, or stops before its @end, leaves the epoch as it is.  Where
+ * several threads or processes share one tracker, the number tells whether somebody
+ * else has ended the epoch in between.
+ */
+
+/**
  * struct wptrack_scan - report, and optionally reset, pages by category
  * @size:               sizeof(struct wptrack_scan)
  * @flags:              WPTRACK_SCAN_* bits
@@ -300,6 +334,7 @@ struct wptrack_region {
  * @regions:            out: number of elements of @vec that were filled in; with
  *                      @vec 0, the number that would have been
  * @pages:              out: number of pages in these regions
+ * @epoch:              out: the epoch of the scan; unchanged if it was not begun
  *
  * Members up to @return_mask mean what those of struct pm_scan_arg mean.
  * Memory where nothing is mapped is passed over.  Adjacent pages with equal
@@ -330,6 +365,82 @@ struct wptrack_scan {
 	__u64 return_mask;
 	__u64 regions;
 	__u64 pages;
+	__u64 epoch;
+};
+
+/**
+ * define WPTRACK_CLEAR_ADVANCE - end the epoch
+ *
+ * When all regions are cleared, the tracker's epoch is over, in the same step.
+ */
+#define WPTRACK_CLEAR_ADVANCE		(1ULL << 0)
+
+/**
+ * struct wptrack_clear - reset exactly what was reported before
+ * @size:    sizeof(struct wptrack_clear)
+ * @flags:   WPTRACK_CLEAR_* bits
+ * @vec:     address of an array of struct wptrack_region; @categories are ignored
+ * @vec_len: number of elements of @vec
+ * @epoch:   in: the epoch that it has to be, or 0 for any; out, if it succeeds or
+ *           fails with ESTALE: the epoch that it was
+ * @done:    out: number of elements that were cleared
+ * @pages:   out: number of pages in them that were written, and are reset
+ *
+ * The second of two steps: a scan without %WPTRACK_SCAN_RESET tells what was
+ * written, CLEAR resets these pages and no others, and *then* their content is
+ * read.  What is written before CLEAR is in what is read; what is written after it
+ * will be reported again; what was written elsewhere between the two steps stays
+ * written.  Between the steps a page that is written again and again costs no fault.
+ *
+ * If CLEAR fails, the elements from @done on are to be given again, or to be taken
+ * as not reset; pages of the first of them may have been.  As the caller has the
+ * list, no page is lost.  Pages outside the ranges of this tracker are left alone.
+ *
+ * Errors: EINVAL (an element with unaligned @start, or @end not above it; unknown
+ * flag), ESTALE (it is not the epoch @epoch), EFAULT, E2BIG.
+ */
+struct wptrack_clear {
+	__u64 size;
+	__u64 flags;
+	__u64 vec;
+	__u64 vec_len;
+	__u64 epoch;
+	__u64 done;
+	__u64 pages;
+};
+
+/**
+ * struct wptrack_notify - wait for writes instead of asking again and again
+ * @size:    sizeof(struct wptrack_notify)
+ * @flags:   0
+ * @pages:   be readable when so many pages are newly written; 0: never
+ * @eventfd: an eventfd that is signalled besides, or -1
+ *
+ * Replaces what was asked for before, and counts from 0.  A page is newly written if
+ * it is in a range of this tracker and its first write since it was last reset, by
+ * whichever tracker, is seen in the write-fault path.  The count begins anew when a
+ * scan with %WPTRACK_SCAN_RESET or a CLEAR of this tracker begins.
+ *
+ * poll(2) of the tracker gives POLLIN as long as the count is @pages or more (level),
+ * and whoever waits is woken once, when it gets there: however many writes follow,
+ * there is no other wake-up until a reset.  So EPOLLET gives one event for each time
+ * that the threshold is crossed, and the eventfd has 1 added for each.  When the
+ * target exits, or replaces itself by execve(2), poll(2) gives POLLHUP, and the
+ * eventfd has 1 added: the tracker is of no more use, other commands give ESRCH.
+ *
+ * The count is a hint, the scan knows.  A huge page that is kept whole counts as all
+ * of its pages.  What was written without a write fault does not count: memory that
+ * was empty when it was reset and is filled for the first time, or that was unmapped
+ * or moved.  A page that is reset by another tracker and written again counts again.
+ *
+ * Errors: EBADF (@eventfd is no open file), EINVAL (it is no eventfd, unknown flag),
+ * E2BIG.
+ */
+struct wptrack_notify {
+	__u64 size;
+	__u64 flags;
+	__u64 pages;
+	__s64 eventfd;
 };
 
 /* 0xD7 is free in Documentation/userspace-api/ioctl/ioctl-number.rst up to 7.3 */
@@ -340,5 +451,7 @@ struct wptrack_scan {
 #define WPTRACK_IOC_TRACK	_IOWR(WPTRACK_IOC_TYPE, 2, struct wptrack_range)
 #define WPTRACK_IOC_UNTRACK	_IOWR(WPTRACK_IOC_TYPE, 3, struct wptrack_range)
 #define WPTRACK_IOC_SCAN	_IOWR(WPTRACK_IOC_TYPE, 4, struct wptrack_scan)
+#define WPTRACK_IOC_CLEAR	_IOWR(WPTRACK_IOC_TYPE, 5, struct wptrack_clear)
+#define WPTRACK_IOC_NOTIFY	_IOW(WPTRACK_IOC_TYPE, 6, struct wptrack_notify)
 
 #endif /* _UAPI_WPTRACK_H */

@@ -20,6 +20,8 @@ struct padded {
 		struct wptrack_attach attach;
 		struct wptrack_range range;
 		struct wptrack_scan scan;
+		struct wptrack_clear clear;
+		struct wptrack_notify notify;
 		uint64_t size;
 		uint8_t bytes[256];
 	};
@@ -53,6 +55,22 @@ static void good_scan(struct padded *p, struct area a)
 	p->scan = scan_of(a, NULL, 0, 0);
 }
 
+static void good_clear(struct padded *p, struct area a)
+{
+	static struct wptrack_region region;
+
+	region.start = area_start(a);
+	region.end = area_end(a);
+	p->clear.vec = (uintptr_t)&region;
+	p->clear.vec_len = 1;
+}
+
+static void good_notify(struct padded *p, struct area a)
+{
+	p->notify.pages = 1;
+	p->notify.eventfd = -1;
+}
+
 static const struct command commands[] = {
 	{ "INFO", WPTRACK_IOC_INFO, sizeof(struct wptrack_info), good_info },
 	{ "ATTACH", WPTRACK_IOC_ATTACH, sizeof(struct wptrack_attach),
@@ -62,6 +80,9 @@ static const struct command commands[] = {
 	{ "UNTRACK", WPTRACK_IOC_UNTRACK, sizeof(struct wptrack_range),
 	  good_range },
 	{ "SCAN", WPTRACK_IOC_SCAN, sizeof(struct wptrack_scan), good_scan },
+	{ "CLEAR", WPTRACK_IOC_CLEAR, sizeof(struct wptrack_clear), good_clear },
+	{ "NOTIFY", WPTRACK_IOC_NOTIFY, sizeof(struct wptrack_notify),
+	  good_notify },
 };
 #define COMMANDS ((int)(sizeof(commands) / sizeof(*commands)))
 
@@ -209,10 +230,10 @@ START_TEST(unknown_command_is_enotty)
 	struct padded p = good(&commands[4], a);
 	int nr;
 
-	for (nr = 5; nr < 256; nr++)
+	for (nr = COMMANDS; nr < 256; nr++)
 		expect_errno(fd, _IOWR(WPTRACK_IOC_TYPE, nr, struct wptrack_scan),
 			     &p, ENOTTY);
-	for (nr = 0; nr < 5; nr++)
+	for (nr = 0; nr < COMMANDS; nr++)
 		expect_errno(fd, _IOWR('w', nr, struct wptrack_scan), &p, ENOTTY);
 	expect_errno(fd, 0, &p, ENOTTY);
 }
@@ -235,8 +256,15 @@ START_TEST(unknown_flags_are_einval)
 		expect_errno(fd, WPTRACK_IOC_UNTRACK, &p, EINVAL);
 		p = good(&commands[4], a);
 		p.scan.flags = 1ULL << bit;
-		if (bit > 1)
+		if (bit > 2)
 			expect_errno(fd, WPTRACK_IOC_SCAN, &p, EINVAL);
+		p = good(&commands[5], a);
+		p.clear.flags = 1ULL << bit;
+		if (bit > 0)
+			expect_errno(fd, WPTRACK_IOC_CLEAR, &p, EINVAL);
+		p = good(&commands[6], a);
+		p.notify.flags = 1ULL << bit;
+		expect_errno(fd, WPTRACK_IOC_NOTIFY, &p, EINVAL);
 	}
 }
 END_TEST

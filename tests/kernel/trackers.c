@@ -489,9 +489,15 @@ static void fill_suite(Suite *s)
 	trackers_sparse(s);
 	trackers_limits(s);
 	trackers_listing(s);
+	trackers_epoch(s);
+	trackers_wait(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	/* What a target of the tests becomes by execve(). */
+	if (argc > 1 && !strcmp(argv[1], "--sit"))
+		for (;;)
+			pause();
 	return suite_run("trackers", fill_suite);
 }

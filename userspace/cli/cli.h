@@ -10,7 +10,7 @@
 /* Exit codes; wptrack(1) documents them.  "run" passes that of its command. */
 enum {
 	EXIT_OK		= 0,
-	EXIT_MISSED	= 1,	/* verify: a change was not reported */
+	EXIT_MISSED	= 1,	/* verify: a change was not reported; wait: time is over */
 	EXIT_ERROR	= 2,	/* no device, no permission, ... */
 	EXIT_GONE	= 3,	/* the target ended before the work was done */
 	EXIT_USAGE	= 64,
@@ -30,8 +30,10 @@ int cmd_run(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_stats(int argc, char **argv);
+int cmd_trackers(int argc, char **argv);
 
 /* Options that several subcommands have, with the defaults filled in first. */
 struct common {

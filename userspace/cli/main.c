@@ -13,8 +13,10 @@ static const struct command commands[] = {
 	{ "watch", "Show what a process writes, again and again", cmd_watch },
 	{ "scan", "List the memory that a process writes in some seconds", cmd_scan },
 	{ "verify", "Prove on a process that no write goes unreported", cmd_verify },
+	{ "wait", "Wait until a process has written so many pages", cmd_wait },
 	{ "info", "Show what the module can do on this kernel", cmd_info },
 	{ "stats", "Show the counters of the module", cmd_stats },
+	{ "trackers", "Show who tracks whom", cmd_trackers },
 };
 
 static void print_version(FILE *out, struct argp_state *state)

@@ -80,15 +80,18 @@ struct wptrack_open_opts {
 /**
  * struct wptrack_scan_opts - options of the scanning functions
  * @sz:                  sizeof(struct wptrack_scan_opts)
- * @flags:               %WPTRACK_SCAN_RESET, %WPTRACK_SCAN_CHECK_TRACKED
+ * @flags:               %WPTRACK_SCAN_RESET, %WPTRACK_SCAN_CHECK_TRACKED,
+ *                       %WPTRACK_SCAN_ADVANCE (when the end of the range is reached)
  * @max_pages:           stop after this many matching pages; 0 is no limit
  * @category_inverted:   categories whose meaning is inverted before matching
  * @category_mask:       a page matches if it has all of these ...
  * @category_anyof_mask: ... and any of these (unless 0)
  * @return_mask:         categories to return in the regions
+ * @epoch:               receives the epoch of the scan (of the last step of a walk),
+ *                       unless NULL
  *
  * The members mean what those of struct wptrack_scan mean, with one addition:
- * if the last four are all 0, the scan is for written pages, as it is without
+ * if the last four masks are all 0, the scan is for written pages, as it is without
  * options (@category_mask and @return_mask are then %WPTRACK_PAGE_WRITTEN).  So
  * { .sz = sizeof(opts), .flags = WPTRACK_SCAN_RESET } reports and resets what
  * was written.
@@ -101,6 +104,7 @@ struct wptrack_scan_opts {
 	uint64_t category_mask;
 	uint64_t category_anyof_mask;
 	uint64_t return_mask;
+	uint64_t *epoch;
 };
 
 /**
@@ -267,6 +271,39 @@ int wptrack_for_each(struct wptrack *w, uint64_t start, uint64_t end,
  */
 int64_t wptrack_count(struct wptrack *w, uint64_t start, uint64_t end,
 		      const struct wptrack_scan_opts *opts);
+
+/**
+ * wptrack_clear - reset exactly what was reported before
+ * @w:       the handle, attached
+ * @vec:     regions, as a scan without %WPTRACK_SCAN_RESET has delivered them
+ * @vec_len: their number
+ * @epoch:   NULL; or in: the epoch that it has to be, 0 for any; out: which it was
+ * @flags:   0, or %WPTRACK_CLEAR_ADVANCE: end the epoch when all are cleared
+ *
+ * The second of two steps: scan, clear, and *then* read what the pages hold.
+ * Written pages of these regions become clean, others stay as they are.
+ *
+ * Return: number of regions that were cleared, counted from the first, or -errno if
+ * the first one was not (-ESTALE: it is another epoch).  If it is less than
+ * @vec_len, the next call, with the rest, gives the error.  No page is lost: the
+ * caller has the list.
+ */
+ssize_t wptrack_clear(struct wptrack *w, const struct wptrack_region *vec,
+		      size_t vec_len, uint64_t *epoch, uint64_t flags);
+
+/**
+ * wptrack_notify - have poll(2) on wptrack_fd() wait for writes
+ * @w:       the handle, attached
+ * @pages:   become readable when so many pages are newly written; 0: never
+ * @eventfd: an eventfd that has 1 added at the same time, or -1
+ *
+ * Counts from 0, and again from 0 when a resetting scan or wptrack_clear() begins.
+ * poll(2) gives POLLHUP, and the eventfd has 1 added, when the target is gone.  For
+ * what counts as newly written, and for edges and levels, see struct wptrack_notify.
+ *
+ * Return: 0 or -errno, -EBADF and -EINVAL if @eventfd is no eventfd.
+ */
+int wptrack_notify(struct wptrack *w, uint64_t pages, int eventfd);
 
 /**
  * wptrack_query_info - what the module does on this kernel

@@ -84,10 +84,13 @@ int wpt_scan_once(int fd, struct wptrack_scan *arg)
  * reset, no later scan would report it.  The error comes back with the next
  * call, which begins where this one ended.
  */
-static int scan_step(struct wptrack *w, struct wptrack_scan *arg)
+static int scan_step(struct wptrack *w, struct wptrack_scan *arg,
+		     const struct wptrack_scan_opts *opts)
 {
 	int err = wpt_scan_once(w->fd, arg);
 
+	if (opts && opts->epoch && arg->epoch)
+		*opts->epoch = arg->epoch;
 	if (!err || (arg->regions && arg->walk_end > arg->start))
 		return 0;
 	return fail_scan(w, -err, arg);
@@ -107,7 +110,7 @@ WPT_API ssize_t wptrack_scan(struct wptrack *w, uint64_t start, uint64_t end,
 	arg.end = end > w->address_end ? w->address_end : end;
 	arg.vec = (uintptr_t)vec;
 	arg.vec_len = vec_len;
-	err = scan_step(w, &arg);
+	err = scan_step(w, &arg, opts);
 	/* The walk of a range that was cut off has reached the caller's end. */
 	if (walk_end)
 		*walk_end = !err && arg.walk_end >= arg.end && arg.end < end ?
@@ -117,7 +120,8 @@ WPT_API ssize_t wptrack_scan(struct wptrack *w, uint64_t start, uint64_t end,
 
 /* Scan on to the next piece; 1 if there was one, 0 at the end of the walk. */
 static int walk_step(struct wptrack *w, struct wptrack_scan *arg,
-		     uint64_t max_pages, uint64_t *pages)
+		     uint64_t max_pages, uint64_t *pages,
+		     const struct wptrack_scan_opts *opts)
 {
 	uint64_t left = max_pages ? max_pages - *pages : 0;
 	int err;
@@ -125,7 +129,7 @@ static int walk_step(struct wptrack *w, struct wptrack_scan *arg,
 	if (arg->start >= arg->end || (max_pages && !left))
 		return 0;
 	arg->max_pages = left;
-	err = scan_step(w, arg);
+	err = scan_step(w, arg, opts);
 	if (err)
 		return err;
 	/* A walk that stands still would never end. */
@@ -155,10 +159,10 @@ WPT_API int wptrack_for_each(struct wptrack *w, uint64_t start, uint64_t end,
 	arg.vec = (uintptr_t)vec;
 	arg.vec_len = WALK_REGIONS;
 	if (arg.start >= arg.end)
-		return scan_step(w, &arg);	/* for the kernel's opinion */
+		return scan_step(w, &arg, opts);	/* for the kernel's opinion */
 
 	/* The last region is held back: the next piece may continue it. */
-	while ((err = walk_step(w, &arg, max_pages, &pages)) > 0) {
+	while ((err = walk_step(w, &arg, max_pages, &pages, opts)) > 0) {
 		for (i = 0; i < arg.regions; i++) {
 			if (held.end == vec[i].start &&
 			    held.categories == vec[i].categories &&
@@ -195,9 +199,9 @@ WPT_API int64_t wptrack_count(struct wptrack *w, uint64_t start, uint64_t end,
 	arg.start = start;
 	arg.end = end < start ? end : wpt_clamp_end(w, end);
 	if (arg.start >= arg.end)
-		return scan_step(w, &arg);
+		return scan_step(w, &arg, opts);
 
-	while ((err = walk_step(w, &arg, max_pages, &pages)) > 0)
+	while ((err = walk_step(w, &arg, max_pages, &pages, opts)) > 0)
 		;
 	return err ? err : (int64_t)pages;
 }
