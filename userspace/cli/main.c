@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	{ "watch", "Show what a process writes, again and again", cmd_watch },
 	{ "scan", "List the memory that a process writes in some seconds", cmd_scan },
 	{ "verify", "Prove on a process that no write goes unreported", cmd_verify },
+	{ "bench", "Measure what tracking costs on this kernel", cmd_bench },
 	{ "info", "Show what the module can do on this kernel", cmd_info },
 	{ "stats", "Show the counters of the module", cmd_stats },
 };
