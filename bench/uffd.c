@@ -17,10 +17,11 @@ int uffd_open(const struct area *a, uint64_t features, const char **why)
 		.range = { (uintptr_t)a->p, a->len },
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	/* Without O_NONBLOCK poll() fails. */
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 
 	if (fd < 0 && errno == EINVAL)
-		fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+		fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0) {
 		*why = "this kernel has no userfaultfd";
 		return -1;
