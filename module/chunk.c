@@ -22,7 +22,11 @@ static void group_free_rcu(struct rcu_head *head)
  */
 void wpt_record_init(struct wpt_record *rec)
 {
+	unsigned int i;
+
 	xa_init(&rec->groups);
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 }
@@ -39,6 +43,8 @@ void wpt_record_destroy(struct wpt_record *rec)
 	unsigned long index;
 	unsigned int i;
 
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	xa_for_each(&rec->groups, index, group) {
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			struct wpt_chunk *chunk =
@@ -52,6 +58,25 @@ void wpt_record_destroy(struct wpt_record *rec)
 	xa_destroy(&rec->groups);
 }
 
+/**
+ * wpt_record_group_slow() - find a group through the tree, and remember it
+ * @rec:   the record
+ * @index: address >> WPT_GROUP_SHIFT
+ *
+ * Called from the fault hook too: no sleeping, no allocation, no locks.
+ *
+ * Return: the group or NULL.
+ */
+struct wpt_group *notrace wpt_record_group_slow(struct wpt_record *rec,
+						unsigned long index)
+{
+	struct wpt_group *group = xa_load(&rec->groups, index);
+
+	if (group)
+		rcu_assign_pointer(rec->recent[index % WPT_RECENT_GROUPS], group);
+	return group;
+}
+
 static struct wpt_group *record_get_group(struct wpt_record *rec,
 					  unsigned long addr, gfp_t gfp)
 {
@@ -63,6 +88,7 @@ static struct wpt_group *record_get_group(struct wpt_record *rec,
 	group = kmem_cache_zalloc(group_cache, gfp);
 	if (!group)
 		return NULL;
+	group->index = addr >> WPT_GROUP_SHIFT;
 	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group, gfp);
 	if (old) {
 		kmem_cache_free(group_cache, group);

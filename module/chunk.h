@@ -57,13 +57,21 @@ struct wpt_chunk {
 struct wpt_group {
 	unsigned long map;	/* chunks worth visiting */
 	unsigned long present;	/* chunks that exist */
+	unsigned long index;	/* its place in wpt_record.groups; never changes */
 	struct wpt_chunk __rcu *chunk[WPT_GROUP_CHUNKS];
 	struct rcu_head rcu;
 };
 
-/* All chunks of an address space: groups by address >> WPT_GROUP_SHIFT. */
+/* Groups whose way through the tree is not gone twice; a power of two. */
+#define WPT_RECENT_GROUPS	16
+
+/*
+ * All chunks of an address space: groups by address >> WPT_GROUP_SHIFT.  A group
+ * stays until the record is destroyed, so that @recent may point to any of them.
+ */
 struct wpt_record {
 	struct xarray groups;
+	struct wpt_group __rcu *recent[WPT_RECENT_GROUPS];
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
 };
@@ -101,11 +109,20 @@ unsigned long wpt_record_next(struct wpt_record *rec, unsigned long addr,
 unsigned long wpt_record_bytes(struct wpt_record *rec);
 unsigned long wpt_record_armed(struct wpt_record *rec);
 
+struct wpt_group *wpt_record_group_slow(struct wpt_record *rec,
+					unsigned long index);
+
 /* Called from the fault hook too: no sleeping, no allocation, no locks. */
 static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
 						 unsigned long addr)
 {
-	return xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
+	unsigned long index = addr >> WPT_GROUP_SHIFT;
+	struct wpt_group *group;
+
+	group = rcu_dereference_check(rec->recent[index % WPT_RECENT_GROUPS], true);
+	if (likely(group && group->index == index))
+		return group;
+	return wpt_record_group_slow(rec, index);
 }
 
 /*
