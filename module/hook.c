@@ -17,6 +17,7 @@
 #include <linux/workqueue.h>
 
 #include "collapse.h"
+#include "compat/direct.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "split.h"
@@ -55,8 +56,31 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		pr_err("%s: ftrace cannot trace %s (error %d)\n", what, name, ret);
 		return ret;
 	}
+	if (hook->direct && ftrace_set_filter(&hook->direct_ops, name, strlen(name), 1))
+		hook->direct = 0;
 	list_add_tail(&hook->node, &hooks);
 	return 0;
+}
+
+/*
+ * A direct call if there can be one: somebody else may have his there already
+ * (BPF), or a live patch.
+ */
+static int place(struct wpt_hook *hook)
+{
+	hook->called_directly = hook->direct &&
+		!wpt_direct_register(&hook->direct_ops, hook->direct);
+	if (hook->called_directly)
+		return 0;
+	return register_ftrace_function(&hook->ops);
+}
+
+/* Returns when nobody is in the callback any more. */
+static int displace(struct wpt_hook *hook)
+{
+	if (hook->called_directly)
+		return wpt_direct_unregister(&hook->direct_ops, hook->direct);
+	return unregister_ftrace_function(&hook->ops);
 }
 
 /* The required one, which the statistics show, comes first and goes last. */
@@ -67,7 +91,7 @@ static void remove_all(void)
 	list_for_each_entry_reverse(hook, &hooks, node) {
 		if (!hook->placed)
 			continue;
-		WARN_ON_ONCE(unregister_ftrace_function(&hook->ops));
+		WARN_ON_ONCE(displace(hook));
 		WRITE_ONCE(hook->placed, false);
 	}
 }
@@ -80,7 +104,7 @@ static int place_all(void)
 	list_for_each_entry(hook, &hooks, node) {
 		if (hook->placed)
 			continue;
-		ret = register_ftrace_function(&hook->ops);
+		ret = place(hook);
 		WRITE_ONCE(hook->failed, ret);
 		if (!ret) {
 			WRITE_ONCE(hook->placed, true);
@@ -179,7 +203,10 @@ void wpt_hook_exit(void)
 
 	cancel_work_sync(&hook_remove_work);
 	hook_remove(NULL);
-	list_for_each_entry(hook, &hooks, node)
+	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
+		if (hook->direct)
+			static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
+	}
 	wpt_split_exit();
 }
