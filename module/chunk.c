@@ -82,7 +82,11 @@ static void group_retire(struct wpt_group *group)
  */
 void wpt_record_init(struct wpt_record *rec)
 {
+	unsigned int i;
+
 	xa_init(&rec->groups);
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 	atomic_long_set(&rec->nr_unpaid, 0);
@@ -100,6 +104,8 @@ void wpt_record_destroy(struct wpt_record *rec)
 	unsigned long index;
 	unsigned int i;
 
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	xa_for_each(&rec->groups, index, group) {
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			struct wpt_chunk *chunk =
@@ -111,6 +117,38 @@ void wpt_record_destroy(struct wpt_record *rec)
 		group_retire(group);
 	}
 	xa_destroy(&rec->groups);
+}
+
+/*
+ * So that the hooks find the group without the way through the tree.  Under the lock
+ * of the groups, so that one that goes is not remembered after.
+ */
+static void record_remember(struct wpt_record *rec, struct wpt_group *group)
+{
+	rcu_assign_pointer(rec->recent[group->index % WPT_RECENT_GROUPS], group);
+}
+
+static void record_disremember(struct wpt_record *rec, struct wpt_group *group)
+{
+	struct wpt_group __rcu **place =
+		&rec->recent[group->index % WPT_RECENT_GROUPS];
+
+	if (rcu_access_pointer(*place) == group)
+		RCU_INIT_POINTER(*place, NULL);
+}
+
+/**
+ * wpt_record_visited() - a harvest is at a group, whose pages will be written soon
+ * @rec:   the record
+ * @group: one of its groups; the caller holds the space lock
+ */
+void wpt_record_visited(struct wpt_record *rec, struct wpt_group *group)
+{
+	if (rcu_access_pointer(rec->recent[group->index % WPT_RECENT_GROUPS]) == group)
+		return;
+	xa_lock(&rec->groups);
+	record_remember(rec, group);
+	xa_unlock(&rec->groups);
 }
 
 static struct wpt_group *record_get_group(struct wpt_record *rec,
@@ -125,6 +163,7 @@ static struct wpt_group *record_get_group(struct wpt_record *rec,
 	group = record_alloc(group_cache, sizeof(*group), acct);
 	if (IS_ERR(group))
 		return group;
+	group->index = addr >> WPT_GROUP_SHIFT;
 	group->user = acct ? acct->user : NULL;
 	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group,
 			 record_gfp(acct));
@@ -235,8 +274,10 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 	chunk = wpt_group_chunk(group, addr);
 	RCU_INIT_POINTER(group->chunk[i], NULL);
 	empty = !group->present;
-	if (empty)
+	if (empty) {
 		__xa_erase(&rec->groups, addr >> WPT_GROUP_SHIFT);
+		record_disremember(rec, group);
+	}
 	xa_unlock(&rec->groups);
 
 	if (chunk) {

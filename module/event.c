@@ -206,6 +206,10 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 {
 	unsigned long first = not_dirty(chunk, start, end), addr;
 
+	/* To armed pages of an entry that stays one, or is split, nothing happens. */
+	if (ev != EVENT_UNMAP && !pte_none(pte) &&
+	    bitmap_full(chunk->armed, WPT_CHUNK_PAGES))
+		return first < end;
 	for (addr = first; addr < end;
 	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
 		event_page(chunk, addr, pte, NULL, ev);

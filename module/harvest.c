@@ -71,6 +71,8 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 				return wpt_stop_of(PTR_ERR(p->chunk));
 		}
 		p->group = wpt_record_group(rec, p->start);
+		if (p->group && h->reset)
+			wpt_record_visited(rec, p->group);
 		p->pending = wpt_pending_find(h->t, p->start);
 		if (p->chunk && h->reset)
 			wpt_others_reserve(h, p);

@@ -19,6 +19,7 @@
 #include <linux/workqueue.h>
 
 #include "collapse.h"
+#include "compat/direct.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "split.h"
@@ -64,8 +65,31 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		       hook->function, ret);
 		return ret;
 	}
+	if (hook->direct && ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1))
+		hook->direct = 0;
 	list_add_tail(&hook->node, &hooks);
 	return 0;
+}
+
+/*
+ * A direct call if there can be one: somebody else may have his there already
+ * (BPF), or a live patch.  While it is there no live patch of the function can come.
+ */
+static int place(struct wpt_hook *hook)
+{
+	hook->called_directly = hook->direct &&
+		!wpt_direct_register(&hook->direct_ops, hook->direct);
+	if (hook->called_directly)
+		return 0;
+	return register_ftrace_function(&hook->ops);
+}
+
+/* Returns when nobody is in the callback any more. */
+static int displace(struct wpt_hook *hook)
+{
+	if (hook->called_directly)
+		return wpt_direct_unregister(&hook->direct_ops, hook->direct);
+	return unregister_ftrace_function(&hook->ops);
 }
 
 /* The required one, which the statistics show, comes first and goes last. */
@@ -76,7 +100,7 @@ static void remove_all(void)
 	list_for_each_entry_reverse(hook, &hooks, node) {
 		if (!hook->placed)
 			continue;
-		WARN_ON_ONCE(unregister_ftrace_function(&hook->ops));
+		WARN_ON_ONCE(displace(hook));
 		WRITE_ONCE(hook->placed, false);
 	}
 }
@@ -89,7 +113,7 @@ static int place_all(void)
 	list_for_each_entry(hook, &hooks, node) {
 		if (hook->placed || (required_only && !hook->required))
 			continue;
-		ret = register_ftrace_function(&hook->ops);
+		ret = place(hook);
 		WRITE_ONCE(hook->failed, ret);
 		if (!ret) {
 			WRITE_ONCE(hook->placed, true);
@@ -199,7 +223,10 @@ void wpt_hook_exit(void)
 
 	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
-	list_for_each_entry(hook, &hooks, node)
+	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
+		if (hook->direct)
+			static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
+	}
 	wpt_split_exit();
 }

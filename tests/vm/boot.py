@@ -65,6 +65,7 @@ class Options:
     cpu = "max"
     nodes = 1			# of memory, each with an equal share and at most one CPU
     drivers = ()		# modules of the kernel to load first, not if full
+    icount = False		# time is the number of instructions: see _clock()
     dynamic = {}		# {name in /tests: program of this machine}, not if full
 
     def __init__(self, **kw):
@@ -236,6 +237,17 @@ def _accel():
     return "tcg" if major >= 10 else "tcg,thread=single"
 
 
+def _clock(opts):
+    """Arguments that make two boots alike to the instruction: one instruction takes
+    one nanosecond, idle time passes at once, nothing is random.  Without -erms the
+    kernel copies by loops of plain instructions: each round of a REP counts as one."""
+    if not opts.icount:
+        return ["-cpu", "max"]
+    return ["-cpu", "max,-rdrand,-rdseed,-erms,-fsrm", "-seed", "1",
+            "-icount", "shift=0,sleep=off",
+            "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+
+
 def kill_all():
     """End the VMs that other threads are waiting for."""
     for q in list(_running):
@@ -246,8 +258,10 @@ def _qemu(result, kernel, command, nonce, opts):
     where = result.directory
     # timeout: nothing may be left running if this process is killed.
     argv = ["timeout", "--foreground", "-k", "5", str(opts.timeout + 30),
-            "qemu-system-x86_64", "-accel", _accel(), "-cpu", opts.cpu,
-            "-m", opts.memory, "-smp", "%d,sockets=%d" % (opts.smp, min(opts.nodes, opts.smp)), "-nodefaults",
+            "qemu-system-x86_64", "-accel",
+            "tcg,thread=single" if opts.icount else _accel(), *_clock(opts),
+            "-m", opts.memory,
+            "-smp", "%d,sockets=%d" % (opts.smp, min(opts.nodes, opts.smp)), "-nodefaults",
             "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-chardev", "file,id=con,path=" + result.console,
@@ -279,6 +293,8 @@ def _qemu(result, kernel, command, nonce, opts):
     disk("wp-scratch", "format=raw,snapshot=on,file=" + build.scratch())
     if opts.slow_disk:
         disk("wp-slow", "driver=null-co,size=64M,read-zeroes=on,latency-ns=300000000")
+    if opts.icount:
+        append += " nokaslr norandmaps"
     return argv + ["-append", (append + " " + opts.append).strip()]
 
 

@@ -8,6 +8,7 @@ import sys
 import boot
 import build
 import env
+import figures
 import kernels
 import kinds
 import kselftest
@@ -17,6 +18,10 @@ HOST = "unit"			# runs on this machine
 CONTROL = "control"		# other suites, with the hook off
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
+BENCH = "bench"			# costs, in instructions
+# Left out of it: files, whose disk is not deterministic, and what takes long.
+BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc"
+BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
 # Boot options that differ from boot.Options.
 OPTIONS = {
@@ -47,7 +52,7 @@ _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 def names():
     """In the order in which they run: what fails first is told first."""
     return ([HOST, "boot", "refuse"] + build.suites() + ["cli", "cli_control"] + PRELOAD +
-            KERNELS_OWN + [CONTROL, "full"])
+            KERNELS_OWN + [CONTROL, "full", BENCH])
 
 
 def boots(chosen):
@@ -136,6 +141,9 @@ def run(kernel, names):
     if names == (CONTROL,):
         yield CONTROL, _control(kernel)
         return
+    if names == (BENCH,):
+        yield BENCH, _bench(kernel)
+        return
     r, text, retried = _boot(kernel, "+".join(names), _script(names), **_options(names))
     begun = {m.group(1): m for m in _BEGIN.finditer(text)}
     ended = {m.group(1): m for m in _END.finditer(text)}
@@ -181,6 +189,46 @@ def _control(kernel):
         points.append(tap.Point("without the hook %s, %s: %d of %d tests find lost "
                                 "writes" % (s, c, len(lost), len(seen)), state, why))
     return Outcome(points, r, retried)
+
+
+def bench_figures(kernel, keep=None):
+    """The figures that are compared: deterministic, and soon had."""
+    command = ("wptrack bench --json --instructions --quick --repeat 1 --size 256"
+               " --measure %s --method %s --directory /none"
+               % (BENCH_MEASURES, BENCH_METHODS))
+    r, text, retried = _boot(kernel, BENCH, command, icount=True, smp=1,
+                             append="hugepages=16")
+    if keep is not None:
+        keep += [r, retried]
+    if r.problems or r.status:
+        raise env.Fail("; ".join(r.problems) or "wptrack bench exited with %s:\n%s"
+                       % (r.status, text[-2000:]))
+    return figures.parse(text)
+
+
+def _bench(kernel):
+    """Has the cost of anything changed?  Only where there are figures to compare."""
+    reference = figures.load(figures.reference(kernel.name))
+    if reference is None:
+        return Outcome([tap.Point("costs", tap.SKIPPED,
+                                  "no reference figures for this kernel")])
+    keep = []
+    try:
+        found = bench_figures(kernel, keep)
+        wrong = "\n".join(figures.failed(found))
+        rows = figures.differences(reference, found)
+    except env.Fail as e:
+        wrong, rows = str(e), []
+    title = "costs are within 2 % of bench/reference"
+    if not wrong and figures.release(reference) != figures.release(found):
+        title += " (ratios only: measured on %s, not on %s)" % (
+            figures.release(reference), figures.release(found))
+    if rows:
+        wrong += figures.difference_table(rows) + (
+            "\nif this is meant to be: KERNELS=%s tests/vm/bench --reference"
+            % kernel.name)
+    return Outcome([tap.Point(title, tap.FAILED if wrong else tap.PASSED, wrong)],
+                   *keep)
 
 
 def unit():
