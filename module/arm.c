@@ -60,7 +60,7 @@ static int expected_refs(struct page *page)
  * The numbers are read without stopping anybody.  Mappings by others may come
  * and go meanwhile, so their number is read on both sides of the references.
  */
-static bool page_is_held(struct page *page, int ours)
+static bool refs_differ(struct page *page, int ours)
 {
 	int expected = expected_refs(page);
 	int refs;
@@ -69,6 +69,25 @@ static bool page_is_held(struct page *page, int ours)
 	refs = wpt_page_refs(page) - ours;
 	smp_rmb();
 	return refs != expected || expected_refs(page) != expected;
+}
+
+/*
+ * A fault that maps several pages of a large folio of a file counts its mappings
+ * first and its references after: in between, a reference too many would be taken
+ * for one of these.  It holds the lock of the folio.
+ */
+static bool page_is_held(struct page *page, int ours)
+{
+	struct page *head = compound_head(page);
+	bool held;
+
+	if (!PageCompound(page) || PageHuge(page) || wpt_page_anon(page))
+		return refs_differ(page, ours);
+	if (!trylock_page(head))
+		return true;
+	held = refs_differ(page, ours);
+	unlock_page(head);
+	return held;
 }
 
 /* Returns what the pte was just before.  A full barrier. */
@@ -91,6 +110,9 @@ static void disarm(pte_t *ptep, pte_t old)
 		new = wpt_pte_mkunmarked(old);
 		if (pte_young(cur))
 			new = pte_mkyoung(new);
+		/* By a CPU that has not been told yet that it is read-only. */
+		if (pte_dirty(cur) && !pte_dirty(old))
+			new = pte_mkdirty(new);
 	} while (!wpt_pte_cmpxchg(ptep, &cur, new));
 }
 

@@ -16,6 +16,41 @@ static void group_free_rcu(struct rcu_head *head)
 	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
 }
 
+/* Without an account nobody pays, and nothing may sleep. */
+static gfp_t record_gfp(const struct wpt_account *acct)
+{
+	return acct ? GFP_KERNEL_ACCOUNT : GFP_NOWAIT | __GFP_NOWARN;
+}
+
+static void *record_alloc(struct kmem_cache *cache, size_t size,
+			  const struct wpt_account *acct)
+{
+	int ret = acct ? wpt_account_charge(acct, size) : 0;
+	void *p;
+
+	if (ret)
+		return ERR_PTR(ret);
+	p = kmem_cache_zalloc(cache, record_gfp(acct));
+	if (p)
+		return p;
+	if (acct)
+		wpt_user_uncharge(acct->user, size);
+	return ERR_PTR(-ENOMEM);
+}
+
+/* Nobody will see it any more. */
+static void chunk_retire(struct wpt_chunk *chunk)
+{
+	wpt_user_uncharge(chunk->user, sizeof(*chunk));
+	call_rcu(&chunk->rcu, chunk_free_rcu);
+}
+
+static void group_retire(struct wpt_group *group)
+{
+	wpt_user_uncharge(group->user, sizeof(*group));
+	call_rcu(&group->rcu, group_free_rcu);
+}
+
 /**
  * wpt_record_init() - an empty record
  * @rec: the record
@@ -45,71 +80,103 @@ void wpt_record_destroy(struct wpt_record *rec)
 				rcu_dereference_raw(group->chunk[i]);
 
 			if (chunk)
-				call_rcu(&chunk->rcu, chunk_free_rcu);
+				chunk_retire(chunk);
 		}
-		call_rcu(&group->rcu, group_free_rcu);
+		group_retire(group);
 	}
 	xa_destroy(&rec->groups);
 }
 
 static struct wpt_group *record_get_group(struct wpt_record *rec,
-					  unsigned long addr, gfp_t gfp)
+					  unsigned long addr,
+					  const struct wpt_account *acct)
 {
 	struct wpt_group *group = wpt_record_group(rec, addr);
 	struct wpt_group *old;
 
 	if (group)
 		return group;
-	group = kmem_cache_zalloc(group_cache, gfp);
-	if (!group)
-		return NULL;
-	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group, gfp);
+	group = record_alloc(group_cache, sizeof(*group), acct);
+	if (IS_ERR(group))
+		return group;
+	group->user = acct ? acct->user : NULL;
+	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group,
+			 record_gfp(acct));
 	if (old) {
+		wpt_user_uncharge(group->user, sizeof(*group));
 		kmem_cache_free(group_cache, group);
-		return xa_is_err(old) ? NULL : old;
+		return xa_is_err(old) ? ERR_PTR(xa_err(old)) : old;
 	}
 	atomic_long_inc(&rec->nr_groups);
 	return group;
+}
+
+/*
+ * Put a new chunk into its group.  Returns the chunk that is there afterwards, or
+ * NULL if the group has left the record meanwhile.
+ */
+static struct wpt_chunk *record_link(struct wpt_record *rec,
+				     struct wpt_group *group,
+				     struct wpt_chunk *new, unsigned long addr)
+{
+	unsigned int i = wpt_chunk_index(addr);
+	struct wpt_chunk *chunk = NULL;
+
+	xa_lock(&rec->groups);
+	if (wpt_record_group(rec, addr) == group) {
+		chunk = wpt_group_chunk(group, addr);
+		if (!chunk) {
+			chunk = new;
+			rcu_assign_pointer(group->chunk[i], new);
+			set_bit(i, &group->present);
+			wpt_group_visit(group, addr);
+			atomic_long_inc(&rec->nr_chunks);
+		}
+	}
+	xa_unlock(&rec->groups);
+	return chunk;
 }
 
 /**
  * wpt_record_get() - find or make the chunk of an address
  * @rec:  the record
  * @addr: any address in the chunk
- * @gfp:  GFP_KERNEL_ACCOUNT, or GFP_NOWAIT where one may not sleep.  The latter
- *        is not charged: a tracked program at its memory limit, which cannot
- *        reclaim there, must not make the record incomplete.
+ * @acct: who pays, which may sleep; or NULL for what the notifier has to note
+ *        where one may not sleep.  That is not charged to anybody: a tracked
+ *        program at its limits must not make the record incomplete.
  *
  * A new chunk has all pages empty, must be walked and is on the map.  The
- * harvest and the notifier may both be making it: one of them wins.
+ * harvest and the notifier may both be making it: one of them wins.  Caller is in
+ * an RCU read section or holds the space lock.
  *
- * Return: the chunk or NULL if out of memory.
+ * Return: the chunk, ERR_PTR(-ENOMEM) or ERR_PTR(-EDQUOT).
  */
 struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
-				 gfp_t gfp)
+				 const struct wpt_account *acct)
 {
-	unsigned int i = wpt_chunk_index(addr);
-	struct wpt_chunk *chunk, *old;
+	struct wpt_chunk *chunk = wpt_record_chunk(rec, addr), *new;
 	struct wpt_group *group;
 
-	group = record_get_group(rec, addr, gfp);
-	if (!group)
-		return NULL;
-	chunk = wpt_group_chunk(group, addr);
 	if (chunk)
 		return chunk;
-	chunk = kmem_cache_zalloc(chunk_cache, gfp);
-	if (!chunk)
-		return NULL;
-	__set_bit(WPT_CHUNK_WALK, &chunk->flags);
-	old = cmpxchg((struct wpt_chunk __force **)&group->chunk[i], NULL, chunk);
-	if (old) {
-		kmem_cache_free(chunk_cache, chunk);
-		return old;
+	new = record_alloc(chunk_cache, sizeof(*new), acct);
+	if (IS_ERR(new))
+		return new;
+	new->user = acct ? acct->user : NULL;
+	__set_bit(WPT_CHUNK_WALK, &new->flags);
+	do {
+		group = record_get_group(rec, addr, acct);
+		if (IS_ERR(group)) {
+			chunk = ERR_CAST(group);
+			break;
+		}
+		/* Again, if the group was freed just now. */
+		chunk = record_link(rec, group, new, addr);
+	} while (!chunk);
+	if (chunk != new) {
+		wpt_user_uncharge(new->user, sizeof(*new));
+		kmem_cache_free(chunk_cache, new);
 	}
-	set_bit(i, &group->present);
-	wpt_group_visit(group, addr);
-	atomic_long_inc(&rec->nr_chunks);
 	return chunk;
 }
 
@@ -118,24 +185,37 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
  * @rec:  the record
  * @addr: any address in the chunk
  *
- * For memory that no tracker covers any more.  Caller holds the space lock.
+ * For memory that no tracker covers any more.  Caller holds the space lock.  A
+ * group that has no chunk left goes too.
  */
 void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 {
 	struct wpt_group *group = wpt_record_group(rec, addr);
 	unsigned int i = wpt_chunk_index(addr);
 	struct wpt_chunk *chunk;
+	bool empty;
 
 	if (!group)
 		return;
-	/* Before the chunk goes: the notifier may be making a new one. */
+	/* The notifier may be making a new chunk, here or beside it. */
+	xa_lock(&rec->groups);
 	clear_bit(i, &group->present);
 	clear_bit(i, &group->map);
-	chunk = xchg((struct wpt_chunk __force **)&group->chunk[i], NULL);
-	if (!chunk)
-		return;
-	atomic_long_dec(&rec->nr_chunks);
-	call_rcu(&chunk->rcu, chunk_free_rcu);
+	chunk = wpt_group_chunk(group, addr);
+	RCU_INIT_POINTER(group->chunk[i], NULL);
+	empty = !group->present;
+	if (empty)
+		__xa_erase(&rec->groups, addr >> WPT_GROUP_SHIFT);
+	xa_unlock(&rec->groups);
+
+	if (chunk) {
+		atomic_long_dec(&rec->nr_chunks);
+		chunk_retire(chunk);
+	}
+	if (empty) {
+		atomic_long_dec(&rec->nr_groups);
+		group_retire(group);
+	}
 }
 
 /**

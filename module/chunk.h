@@ -29,6 +29,8 @@
 #include <linux/rcupdate.h>
 #include <linux/xarray.h>
 
+#include "user.h"
+
 #define WPT_CHUNK_SHIFT		PMD_SHIFT
 #define WPT_CHUNK_SIZE		(1UL << WPT_CHUNK_SHIFT)
 #define WPT_CHUNK_MASK		(~(WPT_CHUNK_SIZE - 1))
@@ -51,6 +53,7 @@ struct wpt_chunk {
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(hazy, WPT_CHUNK_PAGES);
 	unsigned long flags;
+	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };
 
@@ -58,10 +61,14 @@ struct wpt_group {
 	unsigned long map;	/* chunks worth visiting */
 	unsigned long present;	/* chunks that exist */
 	struct wpt_chunk __rcu *chunk[WPT_GROUP_CHUNKS];
+	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };
 
-/* All chunks of an address space: groups by address >> WPT_GROUP_SHIFT. */
+/*
+ * All chunks of an address space: groups by address >> WPT_GROUP_SHIFT.  Chunks
+ * come and go under the lock of @groups, and so does a group with its last one.
+ */
 struct wpt_record {
 	struct xarray groups;
 	atomic_long_t nr_groups;
@@ -94,7 +101,7 @@ void wpt_chunk_exit(void);
 void wpt_record_init(struct wpt_record *rec);
 void wpt_record_destroy(struct wpt_record *rec);
 struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
-				 gfp_t gfp);
+				 const struct wpt_account *acct);
 void wpt_record_drop(struct wpt_record *rec, unsigned long addr);
 unsigned long wpt_record_next(struct wpt_record *rec, unsigned long addr,
 			      unsigned long end);

@@ -4,6 +4,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/poll.h>
 #include <linux/ptrace.h>
 #include <linux/sched/mm.h>
@@ -17,6 +18,7 @@
 #include "compat/hugetlb.h"
 #include "dev.h"
 #include "hugetlb.h"
+#include "listing.h"
 #include "pte.h"
 #include "split.h"
 #include "sym.h"
@@ -162,7 +164,8 @@ static long ioc_info(void __user *uarg)
 	return ret ?: dev_put(&info, sizeof(info), usize, uarg);
 }
 
-static struct mm_struct *dev_mm_of_pidfd(s64 pidfd)
+/* The address space of a pidfd; *@target is whose it is, to be put. */
+static struct mm_struct *dev_mm_of_pidfd(s64 pidfd, struct pid **target)
 {
 	struct task_struct *task;
 	struct mm_struct *mm;
@@ -183,6 +186,7 @@ static struct mm_struct *dev_mm_of_pidfd(s64 pidfd)
 		return ERR_PTR(-ESRCH);
 	/* Arming changes the target: the access that ptrace attach needs. */
 	mm = static_call(wpt_mm_access)(task, PTRACE_MODE_ATTACH_FSCREDS);
+	*target = get_task_pid(task, PIDTYPE_TGID);
 	put_task_struct(task);
 	if (!mm)
 		return ERR_PTR(-ESRCH);
@@ -194,6 +198,7 @@ static struct mm_struct *dev_mm_of_pidfd(s64 pidfd)
 static long ioc_attach(struct wpt_tracker *t, void __user *uarg)
 {
 	struct wptrack_attach arg;
+	struct pid *target = NULL;
 	struct mm_struct *mm;
 	int ret;
 
@@ -202,17 +207,23 @@ static long ioc_attach(struct wpt_tracker *t, void __user *uarg)
 		return ret;
 	if (arg.flags)
 		return -EINVAL;
-	if (arg.pidfd == -1)
+	if (arg.pidfd == -1) {
 		mm = get_task_mm(current) ?: ERR_PTR(-ESRCH);
-	else
-		mm = dev_mm_of_pidfd(arg.pidfd);
-	if (IS_ERR(mm))
-		return PTR_ERR(mm);
-	ret = wpt_tracker_attach(t, mm);
+		target = get_task_pid(current, PIDTYPE_TGID);
+	} else {
+		mm = dev_mm_of_pidfd(arg.pidfd, &target);
+	}
+	if (IS_ERR(mm)) {
+		ret = PTR_ERR(mm);
+		goto out;
+	}
+	ret = wpt_tracker_attach(t, mm, target);
 	mmput(mm);
 	/* Registering the notifier gives way to any signal: do it again after. */
 	if (ret == -EINTR && !fatal_signal_pending(current))
 		ret = -ERESTARTNOINTR;
+out:
+	put_pid(target);
 	return ret;
 }
 
@@ -375,8 +386,8 @@ static int dev_open(struct inode *inode, struct file *file)
 {
 	struct wpt_tracker *t = wpt_tracker_create();
 
-	if (!t)
-		return -ENOMEM;
+	if (IS_ERR(t))
+		return PTR_ERR(t);
 	file->private_data = t;
 	return nonseekable_open(inode, file);
 }
@@ -397,12 +408,22 @@ static void dev_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct wpt_tracker *t = file->private_data;
 	struct wpt_space *space = READ_ONCE(t->space);
+	unsigned long armed, written;
 
 	/* No lock: a scan may hold it for as long as its caller likes. */
 	seq_printf(m, "wptrack-target:\t%s\n", !space ? "none" :
 		   READ_ONCE(space->dead) ? "gone" : "attached");
 	seq_printf(m, "wptrack-ranges:\t%u\n", READ_ONCE(t->ranges.nr));
 	seq_printf(m, "wptrack-lost:\t%d\n", READ_ONCE(t->lost));
+	seq_printf(m, "wptrack-id:\t%llu\n", t->id);
+	seq_printf(m, "wptrack-target-pid:\t%d\n",
+		   pid_nr_ns(smp_load_acquire(&t->target),
+			     task_active_pid_ns(current)));
+	seq_printf(m, "wptrack-scans:\t%llu\n", READ_ONCE(t->scans));
+	if (!wpt_listing_count(t, 0, &armed, &written))
+		return;
+	seq_printf(m, "wptrack-armed:\t%lu\n", armed);
+	seq_printf(m, "wptrack-written:\t%lu\n", written);
 }
 
 static const struct file_operations dev_fops = {

@@ -27,6 +27,7 @@
  * forbidden (OOM reaper): they do not wait for anything.
  */
 #include <linux/hugetlb.h>
+#include <linux/userfaultfd_k.h>
 
 #include "chunk.h"
 #include "event.h"
@@ -34,6 +35,27 @@
 #include "space.h"
 #include "stats.h"
 #include "sym.h"
+
+/*
+ * Nobody tracks the memory of a chunk that was dropped meanwhile, and its group
+ * may have gone with it: then there is nothing to visit.
+ */
+static void visit(struct wpt_space *space, unsigned long addr)
+{
+	struct wpt_group *group = wpt_record_group(&space->rec, addr);
+
+	if (group)
+		wpt_group_visit(group, addr);
+}
+
+static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
+		      unsigned long addr)
+{
+	struct wpt_group *group = wpt_record_group(&space->rec, addr);
+
+	if (group)
+		wpt_record_mark_walk(group, chunk, addr);
+}
 
 /* An event passes over memory that has no record and maps nothing. */
 static void event_hull(struct wpt_space *space, unsigned long start,
@@ -73,9 +95,8 @@ static void event_hole(struct wpt_space *space, unsigned long start,
 	}
 	for (; start < end; start = next) {
 		next = min(end, wpt_chunk_end(start));
-		chunk = wpt_record_get(&space->rec, start,
-				       GFP_NOWAIT | __GFP_NOWARN);
-		if (!chunk) {
+		chunk = wpt_record_get(&space->rec, start, NULL);
+		if (IS_ERR(chunk)) {
 			WRITE_ONCE(space->lost_record, true);
 			return;
 		}
@@ -85,7 +106,7 @@ static void event_hole(struct wpt_space *space, unsigned long start,
 		for (; i < n; i++)
 			set_bit(i, chunk->dirty);
 		wpt_stat_add(OVER_ZAPPED, (next - start) >> PAGE_SHIFT);
-		wpt_group_visit(wpt_record_group(&space->rec, start), start);
+		visit(space, start);
 	}
 }
 
@@ -154,8 +175,11 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	} else if (kind != EVENT_PROTECT) {
 		if (!wpt_pte_zero(pte))
 			set_bit(i, chunk->dirty);
-	} else if (!pte_present(pte) || pte_write(pte)) {
-		/* Read-only it would look as if nobody had written to it. */
+	} else if (!pte_present(pte) || pte_write(pte) || pte_uffd_wp(pte)) {
+		/*
+		 * Read-only, or without userfaultfd's mark, it would look as if
+		 * nobody had written to it.
+		 */
 		set_bit(i, chunk->dirty);
 	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
 		/* protnone: it may become writable without passing the hook */
@@ -224,8 +248,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	     addr += PAGE_SIZE, pte++)
 		mark_moving(pte);
 	if (first < end)
-		wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk,
-				     start);
+		mark_walk(space, chunk, start);
 	pte_unmap_unlock(ptep, ptl);
 	return true;
 }
@@ -248,8 +271,7 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	if (huge && ev == EVENT_CLEAR && page && PageHuge(page))
 		ev = EVENT_UNMAP;
 	if (huge && event_pages(chunk, start, end, wpt_pmd_as_pte(pmd), ev))
-		wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk,
-				     start);
+		mark_walk(space, chunk, start);
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
@@ -283,9 +305,8 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 			event_nothing(space, start, end, ev);
 			return;
 		}
-		chunk = wpt_record_get(&space->rec, start,
-				       GFP_NOWAIT | __GFP_NOWARN);
-		if (!chunk) {
+		chunk = wpt_record_get(&space->rec, start, NULL);
+		if (IS_ERR(chunk)) {
 			WRITE_ONCE(space->lost_record, true);
 			return;
 		}
@@ -307,7 +328,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	}
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
-	wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk, start);
+	mark_walk(space, chunk, start);
 }
 
 /*

@@ -123,11 +123,12 @@ unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
 				 unsigned long start, unsigned long end)
 {
 	unsigned long addr = start, next, index;
-	unsigned int budget = 256;
+	unsigned int budget = WPT_STEP_CHUNKS;
+	u64 until = ktime_get_ns() + WPT_STEP_NS;
 	struct wpt_interval iv;
 	struct wpt_chunk *chunk;
 
-	while (addr < end && budget--) {
+	while (addr < end && budget-- && ktime_get_ns() < until) {
 		if (tracked_next(space, addr, &iv) && iv.start <= addr) {
 			addr = iv.end;
 			continue;

@@ -8,11 +8,17 @@
  * changes of ptes under the lock of their page table inside a notifier bracket.
  */
 #include <linux/hugetlb.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
 
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"
+
+static bool long_enough(struct wpt_harvest *h)
+{
+	return !--h->budget || need_resched() || ktime_get_ns() >= h->until;
+}
 
 /*
  * A reset takes some pages of an unknown chunk, by its masks, and leaves others:
@@ -27,7 +33,9 @@ static bool unknown_to_pending(struct wpt_harvest *h, struct wpt_piece *p)
 		   (p->end - p->start) >> PAGE_SHIFT);
 	/* If they cannot be cut, pages read written once more. */
 	wpt_set_del(&h->t->unknown, p->start, p->end, WPT_UNKNOWN_MAX);
-	wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
+	/* Not while an event is under way that the record knows nothing of. */
+	if (!atomic_read(&h->t->space->events))
+		wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
 	p->unknown = wpt_set_overlaps(&h->t->unknown, p->start, p->end) ||
 		     wpt_set_overlaps(&h->t->unsure, p->start, p->end);
 	return true;
@@ -58,14 +66,14 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 		/* So that what is seen here can be noted. */
 		if (!p->chunk && kind != WPT_PMD_NONE) {
 			p->chunk = wpt_record_get(rec, p->start,
-						  GFP_KERNEL_ACCOUNT);
-			if (!p->chunk)
-				return WPT_STOP_NOMEM;
+						  &h->t->account);
+			if (IS_ERR(p->chunk))
+				return wpt_stop_of(PTR_ERR(p->chunk));
 		}
 		p->group = wpt_record_group(rec, p->start);
 		p->pending = wpt_pending_find(h->t, p->start);
-		if (p->chunk && h->reset && wpt_others_reserve(h, p))
-			return WPT_STOP_NOMEM;
+		if (p->chunk && h->reset)
+			wpt_others_reserve(h, p);
 		if (p->unknown && h->reset && kind != WPT_PMD_NONE &&
 		    !wpt_masks_plain(h->masks) && !unknown_to_pending(h, p))
 			return WPT_STOP_NOMEM;
@@ -178,7 +186,7 @@ static enum wpt_stop do_part(struct wpt_harvest *h, struct vm_area_struct *vma,
 		stop = do_chunk(h, &p, end);
 		if (stop != WPT_GO_ON)
 			return stop;
-		if (!--h->budget || need_resched())
+		if (long_enough(h))
 			return WPT_STOP_BREATHE;
 	}
 	return WPT_GO_ON;
@@ -215,6 +223,8 @@ static enum wpt_stop do_vma(struct wpt_harvest *h, struct vm_area_struct *vma)
 		stop = do_part(h, vma, part, tracked, tracked && unknown);
 		if (stop != WPT_GO_ON)
 			return stop;
+		if (h->addr < end && long_enough(h))
+			return WPT_STOP_BREATHE;
 	}
 	return WPT_GO_ON;
 }
@@ -265,7 +275,8 @@ enum wpt_stop wpt_harvest(struct wpt_harvest *h)
 	enum wpt_stop stop;
 	unsigned long next;
 
-	h->budget = 256;
+	h->budget = WPT_STEP_CHUNKS;
+	h->until = ktime_get_ns() + WPT_STEP_NS;
 	h->interest = wpt_masks_of_interest(h->masks);
 	h->only_written = wpt_masks_only_written(h->masks);
 
@@ -280,6 +291,8 @@ enum wpt_stop wpt_harvest(struct wpt_harvest *h)
 		stop = do_vma(h, vma);
 		if (stop != WPT_GO_ON)
 			return stop;
+		if (h->addr < h->end && long_enough(h))
+			return WPT_STOP_BREATHE;
 	}
 	return WPT_STOP_END;
 }

@@ -36,6 +36,7 @@ void wpt_hook_exit(void);
 int wpt_hook_offer(struct wpt_hook *hook);
 int wpt_hook_get(void);
 void wpt_hook_put(void);
+void wpt_hook_ready(void);
 bool wpt_hook_installed(void);
 bool wpt_hook_unsafe(void);
 

@@ -122,7 +122,7 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_huge(p->vma, pmdp);
-	if (why == WPT_ARM_REFERENCED && !h->drained)
+	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
 	if (written || why == WPT_ARM_DONE)
 		wpt_arm_count(why, WPT_CHUNK_PAGES);

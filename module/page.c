@@ -3,6 +3,7 @@
  * One page in a harvest: its categories, whether it was written, its reset.
  */
 #include <linux/hugetlb.h>
+#include <linux/userfaultfd_k.h>
 
 #include "arm.h"
 #include "piece.h"
@@ -72,6 +73,9 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 		return true;
 	/* Tracked at another address, and moved here since: see mark_moving(). */
 	if (wpt_pte_marked(pte))
+		return true;
+	/* UFFDIO_COPY has filled it, behind a read-only pte and without an event. */
+	if (pte_uffd_wp(pte))
 		return true;
 	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
 		return true;
@@ -153,7 +157,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_pte(p->vma, ptep);
-	if (why == WPT_ARM_REFERENCED && !h->drained)
+	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
 	wpt_arm_count(why, 1);
 	if (why == WPT_ARM_DONE) {

@@ -25,7 +25,8 @@ struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr)
  * @t:    the tracker, its space locked
  * @addr: the address
  *
- * Return: the bits or NULL if out of memory.  May sleep.
+ * Return: the bits or NULL if out of memory, or over the limit of the tracker's
+ * user.  May sleep.
  */
 struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr)
 {
@@ -33,12 +34,16 @@ struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr)
 
 	if (bits)
 		return bits;
+	if (wpt_account_charge(&t->account, sizeof(*bits)))
+		return NULL;
 	bits = kzalloc(sizeof(*bits), GFP_KERNEL_ACCOUNT);
 	if (bits && xa_err(xa_store(&t->pending, addr >> WPT_CHUNK_SHIFT, bits,
 				    GFP_KERNEL_ACCOUNT))) {
 		kfree(bits);
 		bits = NULL;
 	}
+	if (!bits)
+		wpt_user_uncharge(t->account.user, sizeof(*bits));
 	return bits;
 }
 
@@ -49,7 +54,11 @@ struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr)
  */
 void wpt_pending_drop(struct wpt_tracker *t, unsigned long addr)
 {
-	kfree(xa_erase(&t->pending, addr >> WPT_CHUNK_SHIFT));
+	struct wpt_bits *bits = xa_erase(&t->pending, addr >> WPT_CHUNK_SHIFT);
+
+	if (bits)
+		wpt_user_uncharge(t->account.user, sizeof(*bits));
+	kfree(bits);
 }
 
 /**

@@ -30,16 +30,19 @@ void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p)
 		set_bit(WPT_CHUNK_WALK, &chunk->flags);
 }
 
-/* Room in the pending sets of the other trackers, for what is cleaned here. */
-int wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p)
+/*
+ * Room in the pending sets of the other trackers, for what is cleaned here.  For
+ * one that gets none, say because its user is over the limit, all is written: that
+ * is not this tracker's fault.
+ */
+void wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p)
 {
 	struct wpt_tracker *t;
 
 	list_for_each_entry(t, &h->t->space->trackers, node)
 		if (t != h->t && wpt_set_overlaps(&t->ranges, p->start, p->end) &&
 		    !wpt_pending_get(t, p->start))
-			return -ENOMEM;
-	return 0;
+			wpt_tracker_lose(t);
 }
 
 /* What was cleaned for this tracker is still written for the others. */

@@ -62,7 +62,7 @@ void wpt_piece_settle(struct wpt_harvest *h, struct wpt_piece *p,
 		      unsigned int stride_shift);
 void wpt_piece_close(struct wpt_harvest *h, struct wpt_piece *p);
 void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p);
-int wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p);
+void wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p);
 
 /* A chunk with a page table, or one whose pages are all none (@pmdp is NULL). */
 enum wpt_stop wpt_do_ptes(struct wpt_harvest *h, struct wpt_piece *p,

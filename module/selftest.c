@@ -74,7 +74,7 @@ static int test_run(struct wpt_tracker *t, unsigned long base)
 		if (ret)
 			return ret;
 	}
-	ret = wpt_tracker_attach(t, current->mm);
+	ret = wpt_tracker_attach(t, current->mm, task_tgid(current));
 	if (ret) {
 		pr_err("not loaded: tracking cannot start (error %d)%s\n", ret,
 		       ret == -EOPNOTSUPP ? ": is kernel.ftrace_enabled 0?" : "");
@@ -112,7 +112,7 @@ int wpt_selftest(void)
 {
 	struct wpt_tracker *t;
 	unsigned long base;
-	int ret = -ENOMEM;
+	int ret;
 
 	/* a kernel thread has no memory to test on */
 	if (!current->mm || wpt_hook_unsafe())
@@ -122,7 +122,9 @@ int wpt_selftest(void)
 	if (IS_ERR_VALUE(base))
 		return base;
 	t = wpt_tracker_create();
-	if (t) {
+	if (IS_ERR(t)) {
+		ret = PTR_ERR(t);
+	} else {
 		ret = test_run(t, base);
 		wpt_tracker_destroy(t);
 	}

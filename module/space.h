@@ -52,6 +52,7 @@ struct wpt_space {
 	bool dead;			/* the address space was torn down */
 
 	struct mutex lock;
+	u64 held_since;			/* when a step took the locks; @lock */
 	struct list_head trackers;	/* @lock */
 
 	struct wpt_record rec;

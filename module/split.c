@@ -307,8 +307,16 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 
 static bool notrace tracked(struct mm_struct *mm)
 {
+	bool found;
+
 	/* A space is an mmu notifier. */
-	return mm_has_notifiers(mm) && wpt_space_find(mm);
+	if (!mm_has_notifiers(mm))
+		return false;
+	/* No page table is locked here, and ftrace does not hold off preemption. */
+	rcu_read_lock();
+	found = wpt_space_find(mm);
+	rcu_read_unlock();
+	return found;
 }
 
 static void notrace hook_huge_wp(unsigned long ip, unsigned long parent_ip,

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/ktime.h>
+#include <linux/math64.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
 #include "hook.h"
+#include "listing.h"
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
@@ -26,6 +29,21 @@ static u64 stat_sum(enum wpt_stat stat)
 	return sum;
 }
 
+/* The longest time for which a step has held the locks, in nanoseconds. */
+static atomic64_t max_hold = ATOMIC64_INIT(0);
+
+/**
+ * wpt_stats_hold() - the locks of a step are about to be given back
+ * @since: when they were taken, by ktime_get_ns()
+ */
+void wpt_stats_hold(u64 since)
+{
+	s64 held = ktime_get_ns() - since, max = atomic64_read(&max_hold);
+
+	while (held > max && !atomic64_try_cmpxchg(&max_hold, &max, held))
+		;
+}
+
 /* Lines "key value".  The names are part of the interface. */
 static int stats_show(struct seq_file *m, void *v)
 {
@@ -41,13 +59,15 @@ static int stats_show(struct seq_file *m, void *v)
 	seq_printf(m, "pte_bit %d\n", WPT_PTE_BIT);
 	seq_printf(m, "armed %lu\n", armed);
 	seq_printf(m, "record_bytes %lu\n", bytes);
+	seq_printf(m, "max_hold_us %llu\n",
+		   div_u64(atomic64_read(&max_hold), NSEC_PER_USEC));
 	for (stat = 0; stat < WPT_STAT_NR; stat++)
 		seq_printf(m, "%s %llu\n", stat_names[stat], stat_sum(stat));
 	return 0;
 }
 
 /**
- * wpt_stats_init() - make /proc/wptrack/stats
+ * wpt_stats_init() - make /proc/wptrack/stats and its neighbour
  *
  * Return: 0 or -ENOMEM.
  */
@@ -57,7 +77,8 @@ int wpt_stats_init(void)
 
 	if (!dir)
 		return -ENOMEM;
-	if (!proc_create_single("stats", 0444, dir, stats_show)) {
+	if (!proc_create_single("stats", 0444, dir, stats_show) ||
+	    !proc_create_single("trackers", 0444, dir, wpt_listing_show)) {
 		remove_proc_subtree("wptrack", NULL);
 		return -ENOMEM;
 	}
@@ -65,7 +86,7 @@ int wpt_stats_init(void)
 }
 
 /**
- * wpt_stats_exit() - remove it; waits for readers
+ * wpt_stats_exit() - remove them; waits for readers
  */
 void wpt_stats_exit(void)
 {

@@ -66,6 +66,7 @@ DECLARE_PER_CPU(struct wpt_stat_cpu, wpt_stat_cpu);
 #define wpt_stat_inc(id)	this_cpu_inc(wpt_stat_cpu.v[WPT_STAT_##id])
 #define wpt_stat_add(id, n)	this_cpu_add(wpt_stat_cpu.v[WPT_STAT_##id], n)
 
+void wpt_stats_hold(u64 since);
 int wpt_stats_init(void);
 void wpt_stats_exit(void);
 

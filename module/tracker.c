@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/delay.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -7,6 +10,7 @@
 #include "cover.h"
 #include "harvest.h"
 #include "hook.h"
+#include "listing.h"
 #include "stats.h"
 #include "sym.h"
 #include "tracker.h"
@@ -77,12 +81,14 @@ static int harvest_lock(struct wpt_space *space, struct mm_struct *mm)
 		mutex_unlock(&space->lock);
 		return -EINTR;
 	}
+	space->held_since = ktime_get_ns();
 	take_events(space);
 	return 0;
 }
 
 static void harvest_unlock(struct wpt_space *space, struct mm_struct *mm)
 {
+	wpt_stats_hold(space->held_since);
 	mmap_read_unlock(mm);
 	mutex_unlock(&space->lock);
 }
@@ -126,11 +132,23 @@ static void wait_for_split(struct wpt_harvest *h)
 	mutex_unlock(&h->t->space->lock);
 }
 
+static void wait_for_references(struct wpt_harvest *h)
+{
+	if (h->drains++) {
+		usleep_range(500, 2000);
+		return;
+	}
+	static_call(wpt_lru_add_drain_all)();
+	wpt_stat_inc(LRU_DRAINS);
+}
+
 /*
- * Run a harvest until it needs its caller.  Returns 0 with *@stop set, or an
+ * Run a harvest, or another walk, until it needs its caller.  Returns 0 with *@stop set, or an
  * error.  All locks but the tracker's are free afterwards.
  */
-static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
+static int harvest_run(struct wpt_harvest *h,
+		       enum wpt_stop (*walk)(struct wpt_harvest *h),
+		       enum wpt_stop *stop)
 {
 	struct wpt_space *space = h->t->space;
 	unsigned long from;
@@ -141,16 +159,14 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 		if (ret)
 			return ret;
 		from = h->addr;
-		*stop = wpt_harvest(h);
+		*stop = walk(h);
 		if (h->reset)
 			learn(h, from);
 		harvest_unlock(space, h->mm);
 
 		switch (*stop) {
 		case WPT_STOP_DRAIN:
-			static_call(wpt_lru_add_drain_all)();
-			wpt_stat_inc(LRU_DRAINS);
-			h->drained = true;
+			wait_for_references(h);
 			break;
 		case WPT_STOP_BREATHE:
 			break;
@@ -159,6 +175,8 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 			break;
 		case WPT_STOP_NOMEM:
 			return -ENOMEM;
+		case WPT_STOP_QUOTA:
+			return -EDQUOT;
 		default:
 			return 0;
 		}
@@ -171,17 +189,28 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 /**
  * wpt_tracker_create() - a tracker that is not attached
  *
- * Return: the tracker or NULL if out of memory.
+ * The caller owns and pays for it.
+ *
+ * Return: the tracker, ERR_PTR(-ENOMEM), or ERR_PTR(-EDQUOT) if its owner has too
+ * many.
  */
 struct wpt_tracker *wpt_tracker_create(void)
 {
 	struct wpt_tracker *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	int ret;
 
 	if (!t)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	ret = wpt_account_open(&t->account);
+	if (ret) {
+		kfree(t);
+		return ERR_PTR(ret);
+	}
+	t->owner = get_task_pid(current, PIDTYPE_TGID);
 	mutex_init(&t->lock);
 	INIT_LIST_HEAD(&t->node);
 	xa_init_flags(&t->pending, XA_FLAGS_ACCOUNT);
+	wpt_listing_add(t);
 	return t;
 }
 
@@ -193,15 +222,17 @@ unsigned int wpt_tracker_count(void)
 
 /**
  * wpt_tracker_attach() - choose the address space
- * @t:  the tracker
- * @mm: the address space; the caller holds it (mm_users)
+ * @t:      the tracker
+ * @mm:     the address space; the caller holds it (mm_users)
+ * @target: whose it is
  *
  * Return: 0, -EBUSY (already attached), -EINTR, -ENOMEM, or an error of ftrace.
  * After -EINTR the hooks stay: any signal interrupts the registration of a
  * notifier, and under a fast timer it would never come to its end if it had to
  * wait for them in each attempt.
  */
-int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm)
+int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
+		       struct pid *target)
 {
 	struct wpt_space *space;
 	int ret;
@@ -226,10 +257,17 @@ int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm)
 		}
 		goto out;
 	}
-	mutex_lock(&space->lock);
+	/* A signal that is not fatal does not get here: see ioc_attach(). */
+	if (mutex_lock_killable(&space->lock)) {
+		wpt_space_put(space);
+		ret = -EINTR;
+		goto out;
+	}
 	list_add_tail(&t->node, &space->trackers);
 	mutex_unlock(&space->lock);
-	t->space = space;
+	/* Readers of the list of trackers hold no lock of ours. */
+	smp_store_release(&t->target, get_pid(target));
+	smp_store_release(&t->space, space);
 	atomic_inc(&nr_trackers);
 	ret = 0;
 out:
@@ -293,12 +331,123 @@ static void start_unsure(struct wpt_tracker *t, unsigned long start,
 	}
 }
 
+/*
+ * A tracker is to have other ranges than it has.  Its user pays for more of them
+ * before the tracker gets them, and no longer for fewer after: for those of a set
+ * that it has not, or no more.
+ */
+static int ranges_pay(struct wpt_tracker *t, const struct wpt_set *new)
+{
+	return new->nr > t->ranges.nr ?
+	       wpt_account_ranges(&t->account, new->nr - t->ranges.nr) : 0;
+}
+
+static void ranges_repay(struct wpt_tracker *t, const struct wpt_set *new)
+{
+	if (new->nr > t->ranges.nr)
+		wpt_account_ranges(&t->account, -(int)(new->nr - t->ranges.nr));
+}
+
+static void ranges_replace(struct wpt_tracker *t, struct wpt_set *new)
+{
+	if (new->nr < t->ranges.nr)
+		wpt_account_ranges(&t->account, -(int)(t->ranges.nr - new->nr));
+	swap(t->ranges, *new);
+}
+
 /* Huge pages of a range are to be split, whatever other trackers asked for. */
 static void keep_not(struct wpt_tracker *t, unsigned long start,
 		     unsigned long end)
 {
 	wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
 	wpt_record_split(&t->space->rec, start, end);
+}
+
+/* The locks of forgetting, whatever happens. */
+static void forget_lock(struct wpt_space *space, struct mm_struct *mm)
+{
+	mutex_lock(&space->lock);
+	if (mm)
+		mmap_read_lock(mm);
+	space->held_since = ktime_get_ns();
+}
+
+/*
+ * Forget what no tracker has any more of the ranges in a set, a piece at a time.
+ * @mm is NULL if the address space is gone.  @killable: give up if the caller is
+ * killed, with -EINTR.
+ */
+static int forget_set(struct wpt_space *space, struct mm_struct *mm,
+		      const struct wpt_set *set, bool killable)
+{
+	unsigned long addr;
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++) {
+		addr = set->iv[i].start;
+		while (addr < set->iv[i].end) {
+			if (killable && fatal_signal_pending(current))
+				return -EINTR;
+			if (!killable)
+				forget_lock(space, mm);
+			else if (harvest_lock(space, mm))
+				return -EINTR;
+			addr = wpt_harvest_forget(space, mm, addr,
+						  set->iv[i].end);
+			wpt_stats_hold(space->held_since);
+			if (mm)
+				mmap_read_unlock(mm);
+			mutex_unlock(&space->lock);
+			cond_resched();
+		}
+	}
+	return 0;
+}
+
+/*
+ * A tracker gives up ranges: events in them are recorded until nothing is left of
+ * them.  Space locked.
+ */
+static void forget_begin(struct wpt_tracker *t)
+{
+	if (!t->forgetting)
+		t->space->forgetting++;
+	t->forgetting = true;
+}
+
+/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
+static void forget_end(struct wpt_tracker *t)
+{
+	mutex_lock(&t->space->lock);
+	t->forgetting = false;
+	t->space->forgetting--;
+	wpt_set_destroy(&t->leaving);
+	wpt_cover_shrink(t->space);
+	mutex_unlock(&t->space->lock);
+}
+
+/* A range could not be tracked: what is tracked is what was, @before. */
+static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
+		       struct mm_struct *mm, unsigned long start,
+		       unsigned long end)
+{
+	struct wpt_interval iv = { start, end };
+	struct wpt_set one = { .iv = &iv, .nr = 1 };
+	struct wpt_space *space = t->space;
+
+	mutex_lock(&space->lock);
+	swap(t->ranges, *before);
+	ranges_repay(t, before);
+	wpt_cover_exact(space);
+	space->forgetting++;
+	mutex_unlock(&space->lock);
+
+	forget_set(space, mm, &one, false);
+
+	mutex_lock(&space->lock);
+	space->forgetting--;
+	wpt_cover_shrink(space);
+	mutex_unlock(&space->lock);
 }
 
 /**
@@ -309,14 +458,13 @@ static void keep_not(struct wpt_tracker *t, unsigned long start,
  * @flags: WPTRACK_TRACK_*
  * @done:  out: how far it got
  *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC.
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
  */
 int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		      unsigned long end, u64 flags, unsigned long *done)
 {
 	struct wpt_harvest h = {
 		.t = t, .addr = start, .end = end, .masks = &written_masks,
-		.reset = true,
 	};
 	struct wpt_set ranges = { };
 	enum wpt_stop stop;
@@ -342,7 +490,12 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 	if (!ret)
 		ret = wpt_set_add(&ranges, start, end, READ_ONCE(max_ranges));
 	if (!ret)
+		ret = ranges_pay(t, &ranges);
+	if (!ret) {
 		ret = wpt_cover_grow(t->space, start, end);
+		if (ret)
+			ranges_repay(t, &ranges);
+	}
 	if (!ret) {
 		swap(t->ranges, ranges);
 		/* If that fails for want of memory, huge pages are split. */
@@ -351,16 +504,28 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		else
 			keep_not(t, start, end);
 		wpt_cover_exact(t->space);
-		if (flags & WPTRACK_TRACK_START_WRITTEN) {
+		if (flags & WPTRACK_TRACK_START_WRITTEN)
 			start_written(t, start, end);
-			h.addr = end;
-		}
 		/* Older events may be at work in the range, beyond its first reset. */
 		start_unsure(t, start, end);
 	}
 	harvest_unlock(t->space, h.mm);
-	if (!ret && h.addr < end)
-		ret = harvest_run(&h, &stop);
+	if (ret)
+		goto out_mm;
+
+	/* Nothing is believed before this is known of all of it. */
+	ret = harvest_run(&h, wpt_held, &stop);
+	if (ret) {
+		track_undo(t, &ranges, h.mm, start, end);
+		goto out_mm;
+	}
+	ranges_repay(t, &ranges);
+	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
+		h.addr = start;
+		h.drains = 0;
+		h.reset = true;
+		ret = harvest_run(&h, wpt_harvest, &stop);
+	}
 	*done = h.addr;
 out_mm:
 	wpt_set_destroy(&ranges);
@@ -370,34 +535,6 @@ out:
 	return ret;
 }
 
-/*
- * Forget what no tracker has of a range any more, a piece at a time.  @mm is
- * NULL if the address space is gone.
- */
-static void forget_range(struct wpt_space *space, struct mm_struct *mm,
-			 unsigned long start, unsigned long end)
-{
-	while (start < end) {
-		mutex_lock(&space->lock);
-		if (mm)
-			mmap_read_lock(mm);
-		start = wpt_harvest_forget(space, mm, start, end);
-		if (mm)
-			mmap_read_unlock(mm);
-		mutex_unlock(&space->lock);
-		cond_resched();
-	}
-}
-
-/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
-static void forget_end(struct wpt_space *space)
-{
-	mutex_lock(&space->lock);
-	space->forgetting--;
-	wpt_cover_shrink(space);
-	mutex_unlock(&space->lock);
-}
-
 /**
  * wpt_tracker_untrack() - track a range no longer
  * @t:     the tracker
@@ -405,7 +542,10 @@ static void forget_end(struct wpt_space *space)
  * @end:   end (exclusive), page aligned
  * @done:  out: how far it got: @start after an error, else @end
  *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC.
+ * If the caller is killed on the way, what is left of the range is forgotten by the
+ * next call, or when the tracker ends.
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
  */
 int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 			unsigned long end, unsigned long *done)
@@ -428,17 +568,28 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 	ret = wpt_set_union(&ranges, &t->ranges);
 	if (!ret)
 		ret = wpt_set_del(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret)
+		ret = ranges_pay(t, &ranges);
 	if (!ret) {
-		swap(t->ranges, ranges);
+		ret = wpt_set_add(&t->leaving, start, end, WPT_UNKNOWN_MAX);
+		if (ret)
+			ranges_repay(t, &ranges);
+	}
+	if (!ret) {
+		ranges_replace(t, &ranges);
 		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
 		wpt_cover_exact(t->space);
 		wpt_pending_clear(t, start, end);
-		t->space->forgetting++;
+		/* If they cannot be cut, pages read written once more. */
+		wpt_set_del(&t->unknown, start, end, WPT_UNKNOWN_MAX);
+		wpt_set_del(&t->unsure, start, end, WPT_UNKNOWN_MAX);
+		forget_begin(t);
 	}
 	harvest_unlock(t->space, mm);
+	if (!ret)
+		ret = forget_set(t->space, mm, &t->leaving, true);
 	if (!ret) {
-		forget_range(t->space, mm, start, end);
-		forget_end(t->space);
+		forget_end(t);
 		*done = end;
 	}
 	wpt_set_destroy(&ranges);
@@ -494,8 +645,8 @@ static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
  * @t: the tracker
  * @s: what is asked, and where the answer goes
  *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EPERM, -EFAULT.  Whatever it
- * is, @s->walk_end, @s->out.delivered and @s->out.pages say how far it got.
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EDQUOT, -EPERM, -EFAULT.
+ * Whatever it is, @s->walk_end, @s->out.delivered and @s->out.pages say how far it got.
  */
 int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 {
@@ -519,10 +670,12 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		goto out;
 	}
 	wpt_stat_inc(SCANS);
+	WRITE_ONCE(t->scans, t->scans + 1);
+	WRITE_ONCE(t->last_scan, ktime_get_ns());
 
 	losses = READ_ONCE(t->losses);
 	do {
-		ret = harvest_run(&h, &stop);
+		ret = harvest_run(&h, wpt_harvest, &stop);
 		s->walk_end = h.addr;
 		more = !ret && stop == WPT_STOP_FLUSH;
 		err = scan_deliver(t, s);
@@ -559,20 +712,19 @@ void wpt_tracker_destroy(struct wpt_tracker *t)
 	struct mm_struct *mm = NULL;
 	struct wpt_bits *bits;
 	unsigned long index;
-	unsigned int i;
 
+	wpt_listing_del(t);
 	if (space) {
 		if (mmget_not_zero(space->mm))
 			mm = space->mm;
 		mutex_lock(&space->lock);
 		list_del(&t->node);
 		wpt_cover_exact(space);
-		space->forgetting++;
+		forget_begin(t);
 		mutex_unlock(&space->lock);
-		for (i = 0; i < t->ranges.nr; i++)
-			forget_range(space, mm, t->ranges.iv[i].start,
-				     t->ranges.iv[i].end);
-		forget_end(space);
+		forget_set(space, mm, &t->ranges, false);
+		forget_set(space, mm, &t->leaving, false);
+		forget_end(t);
 		wpt_space_put(space);
 		if (mm)
 			mmput(mm);
@@ -581,11 +733,15 @@ void wpt_tracker_destroy(struct wpt_tracker *t)
 	if (t->hooked)
 		wpt_hook_put();
 	xa_for_each(&t->pending, index, bits)
-		kfree(bits);
+		wpt_pending_drop(t, index << WPT_CHUNK_SHIFT);
 	xa_destroy(&t->pending);
+	wpt_account_ranges(&t->account, -(int)t->ranges.nr);
 	wpt_set_destroy(&t->ranges);
 	wpt_set_destroy(&t->unknown);
 	wpt_set_destroy(&t->unsure);
 	wpt_set_destroy(&t->keep);
+	put_pid(t->target);
+	put_pid(t->owner);
+	wpt_account_close(&t->account);
 	kfree(t);
 }

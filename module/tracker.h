@@ -18,6 +18,7 @@
 #include "intervals.h"
 #include "region.h"
 #include "space.h"
+#include "user.h"
 
 /* Beyond this many separate pieces of unknown memory all reads written. */
 #define WPT_UNKNOWN_MAX	4096
@@ -28,6 +29,14 @@ struct wpt_bits {
 };
 
 struct wpt_tracker {
+	u64 id;				/* never used again */
+	struct list_head listed;	/* listing.c */
+	struct wpt_account account;	/* fixed */
+	struct pid *owner;		/* who opened it; fixed */
+	struct pid *target;		/* set once by attach, before @space */
+	u64 scans;			/* @lock */
+	u64 last_scan;			/* when the last one began, or 0; @lock */
+
 	struct mutex lock;		/* one operation at a time */
 	struct wpt_space *space;	/* set once by attach; @lock */
 	bool hooked;			/* it keeps the hooks in place; @lock */
@@ -44,6 +53,8 @@ struct wpt_tracker {
 	struct wpt_set unknown;
 	struct wpt_set unsure;
 	bool unsure_private;		/* in private mappings as well, for once */
+	struct wpt_set leaving;		/* given up, and not forgotten yet; @lock */
+	bool forgetting;		/* it counts in space->forgetting; space->lock */
 	/* All pages are written until a scan has reset everything; space->lock */
 	bool lost;
 	unsigned int losses;		/* how often that was set */
@@ -76,7 +87,8 @@ struct wpt_scan {
 
 struct wpt_tracker *wpt_tracker_create(void);
 void wpt_tracker_destroy(struct wpt_tracker *t);
-int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm);
+int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
+		       struct pid *target);
 int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		      unsigned long end, u64 flags, unsigned long *done);
 int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,

@@ -9,8 +9,7 @@
  * pages of a tracked address space are logged too, so that a read-only pte of a
  * shared mapping proves something.
  *
- * Forbidden here: sleeping, allocating, taking any lock.  ftrace has disabled
- * preemption, which makes it an RCU read section.
+ * Forbidden here: sleeping, allocating, taking any lock.
  */
 #include "compat/fault.h"
 #include "compat/ftrace.h"

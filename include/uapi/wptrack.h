@@ -56,7 +56,23 @@
  *  - ESRCH:    the target exited or replaced itself by execve(2)
  *  - EINTR:    the caller was killed while it waited
  *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup)
+ *  - EDQUOT:   a limit of the user who opened the tracker is reached, see below
  *  - EFAULT:   an argument points to memory that cannot be accessed
+ *
+ * Limits
+ * ------
+ * A user, that is an effective user ID when the device is opened, may have so many
+ * trackers, so many ranges in all of them, and so much memory in records; the
+ * module's parameters max_user_trackers, max_user_ranges and max_user_record_kib say
+ * how many.  Beyond it open(2), TRACK, UNTRACK (which may cut a range in two) and
+ * SCAN give EDQUOT, and what the user has already goes on as before: a scan that
+ * fails has lost nothing.  Where one tracker's reset finds no memory to note what is
+ * still written for another one, all of that other one reads written until it is
+ * reset.  A tracker that was opened with CAP_SYS_RESOURCE has no limits.
+ *
+ * A record serves all trackers of an address space.  It is charged to the user
+ * whose tracker needed it first.  What has to be noted when the target changes its
+ * mappings is charged to nobody; it is less than 6 % of the target's page tables.
  */
 #ifndef _UAPI_WPTRACK_H
 #define _UAPI_WPTRACK_H
@@ -219,7 +235,9 @@ struct wptrack_attach {
  * tracked does nothing.
  *
  * Errors: EINVAL (unaligned @start, @start not below @end, unknown flag),
- * ENOSPC (too many separate ranges), E2BIG.
+ * ENOSPC (too many separate ranges in this tracker), EDQUOT (in all of the user's),
+ * E2BIG.  If the caller of UNTRACK is killed on the way, the range is tracked no
+ * more, and what is left of it goes with the next UNTRACK or with the tracker.
  */
 struct wptrack_range {
 	__u64 size;

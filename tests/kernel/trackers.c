@@ -4,7 +4,7 @@
  * have one.
  */
 #define _GNU_SOURCE
-#include "maps.h"
+#include "trackers.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -18,7 +18,6 @@
 #include <sys/wait.h>
 
 #define PAGES	1300
-#define NOBODY	65534
 
 START_TEST(reset_of_one_never_hides_a_write_from_another)
 {
@@ -347,7 +346,7 @@ START_TEST(vfork_child_writes_to_the_memory_of_its_parent)
 }
 END_TEST
 
-static void become_nobody(void)
+void become_nobody(void)
 {
 	peer_must(setgroups(0, NULL));
 	peer_must(setresgid(NOBODY, NOBODY, NOBODY));
@@ -440,7 +439,7 @@ static void tracks_as_nobody(int fd, void *arg)
 
 static mode_t device_mode;
 
-static void device_open_to_all(void)
+void device_open_to_all(void)
 {
 	struct stat st;
 
@@ -449,7 +448,7 @@ static void device_open_to_all(void)
 	chmod(WPTRACK_DEVICE, 0666);
 }
 
-static void device_as_before(void)
+void device_as_before(void)
 {
 	chmod(WPTRACK_DEVICE, device_mode);
 }
@@ -485,6 +484,11 @@ static void fill_suite(Suite *s)
 	tc = tcase_new(s, "permission", TEST_TIMEOUT);
 	tcase_add_unchecked_fixture(tc, device_open_to_all, device_as_before);
 	tcase_add_test(tc, without_privilege_one_tracks_oneself_and_ones_own);
+
+	trackers_random(s);
+	trackers_sparse(s);
+	trackers_limits(s);
+	trackers_listing(s);
 }
 
 int main(void)

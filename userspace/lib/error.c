@@ -46,6 +46,8 @@ const char *wpt_reason(int err)
 		return "the caller was killed while it waited";
 	case ENOMEM:
 		return "out of memory; free some, or raise the memory limit of this process's cgroup";
+	case EDQUOT:
+		return "a limit that the wptrack module sets for each user is reached; close trackers or untrack memory, or raise the parameter (/sys/module/wptrack/parameters/max_user_*)";
 	case EFAULT:
 		return "an argument points to memory that cannot be accessed, or the end of the range lies before its start";
 	case ENOTTY:
@@ -129,8 +131,9 @@ WPT_API const char *wptrack_open_error(int err, const char *device)
 			 device);
 		break;
 	case ENOMEM:
+	case EDQUOT:
 		snprintf(open_text, sizeof(open_text),
-			 "cannot open %s: %s", device, wpt_reason(ENOMEM));
+			 "cannot open %s: %s", device, wpt_reason(err));
 		break;
 	default:
 		snprintf(open_text, sizeof(open_text), "cannot open %s: %s",

@@ -110,7 +110,8 @@ struct wptrack_scan_opts {
  *
  * The tracker watches nothing until it is attached and given ranges.
  *
- * Return: 0, or -errno: what open(2) gave for the device, -ENOTTY if the path is
+ * Return: 0, or -errno: what open(2) gave for the device (-EDQUOT: the user has too
+ * many trackers), -ENOTTY if the path is
  * not a wptrack device, -EPROTO if the module is older than this library.  Give
  * the value to wptrack_open_error() for the sentence.
  */

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What one user may have: beyond it there is EDQUOT, and what he had before works
+ * as it did.
+ */
+#define _GNU_SOURCE
+#include "trackers.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define PARAMETERS "/sys/module/wptrack/parameters/"
+
+static const struct {
+	const char *path, *low;
+} limits[] = {
+	{ PARAMETERS "max_user_trackers", "5" },
+	{ PARAMETERS "max_user_ranges", "20" },
+	{ PARAMETERS "max_user_record_kib", "8" },
+};
+#define LIMITS (sizeof(limits) / sizeof(*limits))
+
+static char before[LIMITS][32];
+
+static void low_limits(void)
+{
+	size_t i;
+
+	device_open_to_all();
+	for (i = 0; i < LIMITS; i++) {
+		FILE *f = fopen(limits[i].path, "re");
+
+		if (!f || !fgets(before[i], sizeof(before[i]), f))
+			strcpy(before[i], "1000");
+		if (f)
+			fclose(f);
+		write_file(limits[i].path, limits[i].low);
+	}
+}
+
+static void limits_as_before(void)
+{
+	size_t i;
+
+	for (i = 0; i < LIMITS; i++)
+		write_file(limits[i].path, before[i]);
+	device_as_before();
+}
+
+/* In a peer: what must hold there. */
+#define peer_check(expr)						\
+	do {								\
+		if (!(expr)) {						\
+			note("peer: %s:%d: not true: %s", __FILE__,	\
+			     __LINE__, #expr);				\
+			_exit(1);					\
+		}							\
+	} while (0)
+
+static struct area memory(size_t pages)
+{
+	struct area a = { NULL, pages };
+
+	a.p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	peer_check(a.p != MAP_FAILED);
+	return a;
+}
+
+static struct wptrack *opened(void)
+{
+	struct wptrack *w;
+
+	peer_check(!wptrack_open(&w, NULL));
+	peer_check(!wptrack_attach_self(w));
+	return w;
+}
+
+/* It sees what is written, and nothing else. */
+static void check_works(struct wptrack *w, struct area a)
+{
+	struct wptrack_scan_opts reset = {
+		.sz = sizeof(reset), .flags = WPTRACK_SCAN_RESET,
+	};
+
+	peer_check(wptrack_count(w, area_start(a), area_end(a), &reset) >= 0);
+	peer_check(!wptrack_count(w, area_start(a), area_end(a), NULL));
+	touch(a, 1);
+	touch(a, a.pages - 1);
+	peer_check(wptrack_count(w, area_start(a), area_end(a), &reset) == 2);
+}
+
+static int track_one(struct wptrack *w, struct area a)
+{
+	return wptrack_track(w, area_start(a), area_end(a), 0);
+}
+
+static void opens_many(int fd, void *arg)
+{
+	struct wptrack *w[6];
+	struct area a = memory(10);
+	int i, allowed = *(int *)arg;
+
+	turn_wait(fd);
+	if (allowed == 5)
+		become_nobody();
+	touch_all(a);
+	for (i = 0; i < allowed; i++)
+		w[i] = opened();
+	for (i = 0; i < allowed; i++)
+		peer_check(!track_one(w[i], a));
+	if (allowed == 5) {
+		peer_check(wptrack_open(&w[5], NULL) == -EDQUOT);
+		note("%s", wptrack_open_error(-EDQUOT, NULL));
+		for (i = 0; i < allowed; i++)
+			check_works(w[i], a);
+		wptrack_close(w[4]);
+		peer_check(!wptrack_open(&w[4], NULL));
+	}
+}
+
+START_TEST(too_many_trackers_are_edquot)
+{
+	int allowed = 5;
+	struct peer p = peer_start(opens_many, &allowed);
+
+	peer_end(&p);
+}
+END_TEST
+
+START_TEST(root_has_no_limits)
+{
+	int allowed = 6;
+	struct peer p = peer_start(opens_many, &allowed);
+
+	peer_end(&p);
+}
+END_TEST
+
+static void tracks_many(int fd, void *arg)
+{
+	struct area a = memory(10), far = memory(100);
+	struct wptrack *one, *two;
+	int i, err = 0;
+
+	turn_wait(fd);
+	become_nobody();
+	touch_all(a);
+	one = opened();
+	two = opened();
+	peer_check(!track_one(one, a));
+	for (i = 0; i < 9; i++)
+		peer_check(!track_one(one, area_sub(far, 2 * i, 1)));
+	for (i = 0; i < 11 && !err; i++)
+		err = track_one(two, area_sub(far, 2 * i, 1));
+	peer_check(i == 11 && err == -EDQUOT);
+	note("%s", wptrack_error(two));
+	check_works(one, a);
+	/* Cutting one in two is one more, too. */
+	peer_check(wptrack_untrack(one, area_start(a) + 3 * PAGE,
+				   area_start(a) + 5 * PAGE) == -EDQUOT);
+	check_works(one, a);
+	/* Those of the other one count for the same user. */
+	wptrack_close(two);
+	peer_check(!wptrack_untrack(one, area_start(a) + 3 * PAGE,
+				    area_start(a) + 5 * PAGE));
+	/* Joined they are fewer. */
+	peer_check(!track_one(one, far));
+	two = opened();
+	for (i = 0; i < 17; i++)
+		peer_check(!track_one(two, area_sub(far, 2 * i, 1)));
+}
+
+START_TEST(too_many_ranges_are_edquot)
+{
+	struct peer p = peer_start(tracks_many, NULL);
+
+	peer_end(&p);
+}
+END_TEST
+
+static void records_much(int fd, void *arg)
+{
+	struct area a = memory(10), far = memory(200 * PMD_PAGES);
+	struct wptrack *one, *two, *three;
+	size_t i;
+
+	turn_wait(fd);
+	become_nobody();
+	touch_all(a);
+	for (i = 0; i < far.pages; i += PMD_PAGES)
+		touch(far, i);
+	one = opened();
+	two = opened();
+	peer_check(!track_one(one, a));
+	peer_check(track_one(two, far) == -EDQUOT);
+	note("%s", wptrack_error(two));
+	check_works(one, a);
+	/* The rest of the limit is taken; what is there can be tracked again. */
+	three = opened();
+	peer_check(!track_one(three, a));
+	check_works(one, a);
+	/* Nothing was lost for @three: there was no memory to note pages one by one. */
+	peer_check(wptrack_count(three, area_start(a), area_end(a), NULL) >= 2);
+	wptrack_close(two);
+	peer_check(!track_one(three, a));
+	check_works(three, a);
+	check_works(one, a);
+	two = opened();
+	peer_check(!track_one(two, area_sub(far, 0, 8 * PMD_PAGES)));
+	check_works(two, area_sub(far, PMD_PAGES, PMD_PAGES));
+}
+
+START_TEST(too_much_record_memory_is_edquot)
+{
+	struct peer p = peer_start(records_much, NULL);
+
+	peer_end(&p);
+}
+END_TEST
+
+#define CGROUP "/sys/fs/cgroup/wptrack-test"
+
+/* Kernel memory of the group, in bytes. */
+static long cgroup_slab(void)
+{
+	char line[256];
+	FILE *f = fopen(CGROUP "/memory.stat", "re");
+	long n = -1;
+
+	while (f && n < 0 && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "slab ", 5))
+			n = atol(line + 5);
+	if (f)
+		fclose(f);
+	return n;
+}
+
+static void records_in_a_cgroup(int fd, void *arg)
+{
+	struct area far = memory(3000 * PMD_PAGES);
+	struct wptrack *w;
+	size_t i;
+
+	turn_wait(fd);
+	peer_check(write_file(CGROUP "/cgroup.procs", "0"));
+	w = opened();
+	for (i = 0; i < far.pages; i += PMD_PAGES)
+		touch(far, i);
+	turn_done(fd);
+	peer_check(!track_one(w, far));
+	turn_done(fd);
+}
+
+START_TEST(records_are_charged_to_the_cgroup)
+{
+	struct peer p;
+	long slab, bytes;
+
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
+	if (mkdir(CGROUP, 0755) || access(CGROUP "/memory.stat", R_OK)) {
+		rmdir(CGROUP);
+		skip("there is no memory controller here");
+	}
+	p = peer_start(records_in_a_cgroup, NULL);
+	peer_turn(&p);
+	slab = cgroup_slab();
+	bytes = stats_value("record_bytes");
+	peer_turn(&p);
+	/* The kernel gathers these sums now and then. */
+	sleep(3);
+	slab = cgroup_slab() - slab;
+	bytes = stats_value("record_bytes") - bytes;
+	note("record_bytes %+ld, slab of the cgroup %+ld", bytes, slab);
+	peer_end(&p);
+	rmdir(CGROUP);
+	ck_assert_int_ge(bytes, 3000 * 200);
+	ck_assert_int_ge(slab, bytes * 3 / 4);
+}
+END_TEST
+
+void trackers_limits(Suite *s)
+{
+	TCase *tc = tcase_new(s, "limits", TEST_TIMEOUT);
+
+	tcase_add_unchecked_fixture(tc, low_limits, limits_as_before);
+	tcase_add_test(tc, too_many_trackers_are_edquot);
+	tcase_add_test(tc, root_has_no_limits);
+	tcase_add_test(tc, too_many_ranges_are_edquot);
+	tcase_add_test(tc, too_much_record_memory_is_edquot);
+	tcase_add_test(tc, records_are_charged_to_the_cgroup);
+}
