@@ -2,6 +2,7 @@
 #
 #   make              the module for the running kernel, and the tools
 #   make test         everything on every kernel (KERNELS="6.1" SUITES="anon")
+#   make soak         everything at random, until a write is lost (MINUTES=60)
 #   make demo         redis on a stock kernel, tracked and verified
 #   make install      module (through dkms) and tools on this machine
 #   make deb          Debian packages, into build/deb
@@ -35,6 +36,12 @@ unit:
 test:
 	@tests/vm/setup
 	@tests/vm/test
+
+MINUTES ?= 10
+
+soak:
+	@tests/vm/setup
+	@MINUTES=$(MINUTES) SUITES=soak tests/vm/test
 
 demo:
 	@tests/vm/setup
@@ -82,5 +89,5 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all module tools suites unit test demo install-source install-module \
+.PHONY: all module tools suites unit test soak demo install-source install-module \
 	install-tools install uninstall deb clean distclean

@@ -16,6 +16,7 @@ import tap
 
 HOST = "unit"			# runs on this machine
 CONTROL = "control"		# other suites, with the hook off
+SOAK = "soak"			# takes MINUTES
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
 
@@ -28,10 +29,14 @@ OPTIONS = {
     # One CPU: two nodes and many forks; rep stosb is slow in the emulator.
     "events": {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm", "append": "hugepages=24",
                "drivers": ("lzo-rle", "zram")},
+    "soak": {"nodes": 2},
     "cli_control": {"module_args": "unsafe_no_hook=1"},
     "pagemap_ioctl": {"memory": "2G", "append": "hugepages=16"},
     "soft_dirty": {"memory": "2G"},
 }
+
+# The soak runs this long instead of some seconds.
+MINUTES = float(os.environ.get("MINUTES") or 0)
 
 # With the write-fault hook off (unsafe_no_hook=1) tests of these suites and cases
 # must find lost writes: it proves that they can.  Only memory that scans need not
@@ -39,7 +44,7 @@ OPTIONS = {
 CONTROLLED = [
     ("anon", "basic"), ("anon", "fork"), ("anon", "ranges"), ("shmem", "shmem"),
     ("file", "shared"), ("remap", "remap"), ("threads", "long"),
-    ("trackers", "several"), ("events", "events"),
+    ("trackers", "several"), ("events", "events"), ("soak", "soak"),
 ]
 _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 
@@ -59,6 +64,8 @@ def prepare(name):
 
 def _options(name):
     options = dict(OPTIONS.get(name, {}))
+    if name == SOAK and MINUTES:
+        options["timeout"] = int(MINUTES * 60) + 600
     if name in PRELOAD:
         options["dynamic"] = {"dynamic/" + name: os.path.join(
             env.BUILD, "userspace/dynamic", name)}
@@ -97,7 +104,10 @@ def run(kernel, name):
     """Run one suite on one kernel."""
     if name == CONTROL:
         return _control(kernel)
-    r, text, retried = _boot(kernel, name, "/tests/" + name, **_options(name))
+    command = "/tests/" + name
+    if name == SOAK and MINUTES:
+        command = "WPTRACK_TEST_SECONDS=%d %s" % (MINUTES * 60, command)
+    r, text, retried = _boot(kernel, name, command, **_options(name))
     points = tap.parse(text)
     for problem in r.problems:
         points.append(tap.Point("kernel", tap.FAILED, problem))
@@ -112,6 +122,9 @@ def run(kernel, name):
         wrong = "\n".join(precision.problems(text))
         points.append(tap.Point("docs/precision.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
+    if name == SOAK:
+        for line in re.findall(r"^# SOAK (.*)$", text, re.M):
+            env.say("%s soak: %s" % (kernel.name, line))
     if r.status and not any(p.state == tap.FAILED for p in points):
         points.append(tap.Point("exit", tap.FAILED, "all tests passed but the suite "
                                 "exited with %d" % r.status))
