@@ -3,6 +3,7 @@
 #   make              the module for the running kernel, and the tools
 #   make test         everything on every kernel (KERNELS="6.1" SUITES="anon")
 #   make bench        costs, beside those of the kernel's own ways (KERNELS="6.12 7.2")
+#   make soak         everything at random, until a write is lost (MINUTES=60)
 #   make demo         redis on a stock kernel, tracked and verified
 #   make install      module (through dkms) and tools on this machine
 #   make deb          Debian packages, into build/deb
@@ -41,6 +42,12 @@ test:
 bench:
 	@tests/vm/setup
 	@tests/vm/bench $(if $(WALL),--wall)
+
+MINUTES ?= 10
+
+soak:
+	@tests/vm/setup
+	@MINUTES=$(MINUTES) SUITES=soak tests/vm/test
 
 demo:
 	@tests/vm/setup
@@ -88,5 +95,5 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all module tools suites unit test bench demo install-source install-module \
+.PHONY: all module tools suites unit test bench soak demo install-source install-module \
 	install-tools install uninstall deb clean distclean

@@ -12,10 +12,12 @@ import figures
 import kernels
 import kinds
 import kselftest
+import precision
 import tap
 
 HOST = "unit"			# runs on this machine
 CONTROL = "control"		# other suites, with the hook off
+SOAK = "soak"			# takes MINUTES
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
 BENCH = "bench"			# costs, in instructions
@@ -29,6 +31,10 @@ OPTIONS = {
     "full": {"full": True, "memory": "2G"},
     "pins": {"slow_disk": True},
     "memory": {"memory": "4G"},
+    # One CPU: two nodes and many forks; rep stosb is slow in the emulator.
+    "events": {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm", "append": "hugepages=24",
+               "drivers": ("lzo-rle", "zram")},
+    "soak": {"nodes": 2},
     "cli_control": {"module_args": "unsafe_no_hook=1"},
     "pagemap_ioctl": {"memory": "2G", "append": "hugepages=16"},
     "soft_dirty": {"memory": "2G"},
@@ -36,7 +42,10 @@ OPTIONS = {
 
 # Suites that share a boot, which must not differ in their options.
 TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
-            ("cli", "compat", "defects")]
+            ("cli", "compat", "defects"), ("threads", "soak")]
+
+# The soak runs this long instead of some seconds.
+MINUTES = float(os.environ.get("MINUTES") or 0)
 
 # With the write-fault hook off (unsafe_no_hook=1) tests of these suites and cases
 # must find lost writes: it proves that they can.  Only memory that scans need not
@@ -44,7 +53,7 @@ TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "tracker
 CONTROLLED = [
     ("anon", "basic"), ("anon", "fork"), ("anon", "ranges"), ("shmem", "shmem"),
     ("file", "shared"), ("remap", "remap"), ("threads", "long"),
-    ("trackers", "several"),
+    ("trackers", "several"), ("events", "events"), ("soak", "soak"),
 ]
 _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 
@@ -79,6 +88,8 @@ def prepare(name):
 def _options(names):
     options = dict(OPTIONS.get(names[0], {}))
     options["timeout"] = boot.Options.timeout * len(names)
+    if SOAK in names:
+        options["timeout"] += int(MINUTES * 60)
     options["dynamic"] = {"dynamic/" + n: os.path.join(
         env.BUILD, "userspace/dynamic", n) for n in names if n in PRELOAD}
     if names[0] in KERNELS_OWN:
@@ -119,8 +130,10 @@ _END = re.compile(r"^@@ (\S+) ends with (\d+) at (\d+)$", re.M)
 
 def _script(names):
     """Run suites one after the other, and say where each of them begins and ends."""
-    return "; ".join("echo; echo @@ %s begins at $(date +%%s); /tests/%s; s=$?; "
-                     "echo; echo @@ %s ends with $s at $(date +%%s)" % (n, n, n)
+    run = {SOAK: "WPTRACK_TEST_SECONDS=%d /tests/soak" % (MINUTES * 60)} if MINUTES else {}
+    return "; ".join("echo; echo @@ %s begins at $(date +%%s); %s; s=$?; "
+                     "echo; echo @@ %s ends with $s at $(date +%%s)" % (
+                         n, run.get(n, "/tests/" + n), n)
                      for n in names)
 
 
@@ -130,6 +143,14 @@ def _points(kernel, name, text, status):
         wrong = kinds.differences(kernel.name, text)
         points.append(tap.Point("docs/memory.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
+    if name == "events":
+        env.say("%s events: %s" % (kernel.name, precision.summary(text)))
+        wrong = "\n".join(precision.problems(text))
+        points.append(tap.Point("docs/precision.md tells what was seen",
+                                tap.FAILED if wrong else tap.PASSED, wrong))
+    if name == SOAK:
+        for line in re.findall(r"^# SOAK (.*)$", text, re.M):
+            env.say("%s soak: %s" % (kernel.name, line))
     if status and not any(p.state == tap.FAILED for p in points):
         points.append(tap.Point("exit", tap.FAILED, "all tests passed but the suite "
                                 "exited with %d" % status))
@@ -169,7 +190,8 @@ def _control(kernel):
     # Tests by the clock end as soon as a write is lost.
     seconds = 60
     mark = "@@ %s %s"
-    script = "; ".join("echo %s; CK_RUN_CASE=%s WPTRACK_TEST_SECONDS=%d /tests/%s" % (
+    script = "; ".join("echo %s; CK_RUN_CASE=%s WPTRACK_TEST_SECONDS=%d "
+                       "WPTRACK_TEST_EVENT=nothing /tests/%s" % (
         shlex.quote(mark % (s, c)), c, seconds, s) for s, c in CONTROLLED)
     r, text, retried = _boot(kernel, CONTROL, script, module_args="unsafe_no_hook=1")
     points = []
