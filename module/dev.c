@@ -534,6 +534,7 @@ static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
 	__poll_t mask = 0;
 
 	poll_wait(file, &t->watch.wait, wait);
+	/* Pairs with wpt_tracker_attach(). */
 	space = smp_load_acquire(&t->space);
 	if (wpt_watch_ready(&t->watch))
 		mask |= EPOLLIN | EPOLLRDNORM;
@@ -545,7 +546,8 @@ static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
 static void dev_show_fdinfo(struct seq_file *m, struct file *file)
 {
 	struct wpt_tracker *t = file->private_data;
-	struct wpt_space *space = READ_ONCE(t->space);
+	/* Pairs with wpt_tracker_attach(). */
+	struct wpt_space *space = smp_load_acquire(&t->space);
 	unsigned long armed, written;
 
 	/* No lock: a scan may hold it for as long as its caller likes. */
@@ -554,9 +556,10 @@ static void dev_show_fdinfo(struct seq_file *m, struct file *file)
 	seq_printf(m, "wptrack-ranges:\t%u\n", READ_ONCE(t->ranges.nr));
 	seq_printf(m, "wptrack-lost:\t%d\n", READ_ONCE(t->lost));
 	seq_printf(m, "wptrack-id:\t%llu\n", t->id);
+	if (space)
+		seq_printf(m, "wptrack-space:\t%llu\n", space->id);
 	seq_printf(m, "wptrack-target-pid:\t%d\n",
-		   pid_nr_ns(smp_load_acquire(&t->target),
-			     task_active_pid_ns(current)));
+		   pid_nr_ns(READ_ONCE(t->target), task_active_pid_ns(current)));
 	seq_printf(m, "wptrack-scans:\t%llu\n", READ_ONCE(t->scans));
 	seq_printf(m, "wptrack-epoch:\t%llu\n", READ_ONCE(t->epoch));
 	seq_printf(m, "wptrack-notify:\t%lu %ld\n",

@@ -35,6 +35,7 @@
 #include "space.h"
 #include "stats.h"
 #include "sym.h"
+#include "trace.h"
 
 /*
  * Nobody tracks the memory of a chunk that was dropped meanwhile, and its group
@@ -396,6 +397,7 @@ int wpt_event_start(struct mmu_notifier *mn,
 	/* A harvest sees the event under way, or we see what it did. */
 	wpt_space_event_add(space, range, addr, end);
 	wpt_stat_inc(EVENTS);
+	trace_wptrack_event(space->id, addr, end, range->event);
 
 	while (addr < end) {
 		addr = event_piece(space, addr, end, event_kind(range));

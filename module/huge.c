@@ -12,6 +12,7 @@
 #include "ptwalk.h"
 #include "split.h"
 #include "stats.h"
+#include "trace.h"
 
 /* What is known of the pages of a huge entry. */
 enum huge_state {
@@ -124,8 +125,11 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 	why = wpt_arm_huge(p->vma, pmdp);
 	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
-	if (written || why == WPT_ARM_DONE)
+	if (written || why == WPT_ARM_DONE) {
 		wpt_arm_count(why, WPT_CHUNK_PAGES);
+		trace_wptrack_arm(h->t->space->id, p->start & WPT_CHUNK_MASK,
+				  WPT_CHUNK_PAGES, why);
+	}
 	if (why != WPT_ARM_DONE)
 		return WPT_GO_ON;
 	if (huge_kept(h, p))

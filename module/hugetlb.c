@@ -14,6 +14,7 @@
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
+#include "trace.h"
 #include "watch.h"
 
 static bool offered;
@@ -36,6 +37,8 @@ static noinline notrace void log_fault(const struct wpt_hugetlb_fault *f,
 			wpt_record_log_all(group, chunk, f->addr);
 			wpt_watch_log(space, f->addr & WPT_CHUNK_MASK,
 				      WPT_CHUNK_PAGES);
+			trace_wptrack_fault(space->id, f->addr & WPT_CHUNK_MASK,
+					    WPT_CHUNK_PAGES, marked);
 			wpt_stat_inc(FAULTS_HUGE);
 		}
 	}

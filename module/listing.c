@@ -118,6 +118,7 @@ static unsigned long count_step(struct wpt_tracker *t, unsigned long addr,
 bool wpt_listing_count(struct wpt_tracker *t, ktime_t until,
 		       unsigned long *armed, unsigned long *written)
 {
+	/* Pairs with wpt_tracker_attach(). */
 	struct wpt_space *space = smp_load_acquire(&t->space);
 	unsigned long addr = 0;
 
@@ -149,11 +150,13 @@ static void show_one(struct seq_file *m, struct wpt_tracker *t, ktime_t until)
 	struct pid_namespace *ns = task_active_pid_ns(current);
 	u64 last_scan = READ_ONCE(t->last_scan);
 	unsigned long armed, written;
+	struct pid *target;
 
+	/* Pairs with wpt_tracker_attach(). */
+	target = smp_load_acquire(&t->target);
 	seq_printf(m, "%llu %u %d %d %s %u ", t->id,
 		   from_kuid_munged(seq_user_ns(m), t->account.user->uid),
-		   pid_nr_ns(t->owner, ns),
-		   pid_nr_ns(smp_load_acquire(&t->target), ns),
+		   pid_nr_ns(t->owner, ns), pid_nr_ns(target, ns),
 		   target_state(t), READ_ONCE(t->ranges.nr));
 	if (wpt_listing_count(t, until, &armed, &written))
 		seq_printf(m, "%lu %lu ", armed, written);

@@ -9,6 +9,7 @@
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"
+#include "trace.h"
 
 u64 wpt_pte_categories(pte_t pte, u64 interest)
 {
@@ -159,6 +160,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 	why = wpt_arm_pte(p->vma, ptep);
 	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
+	trace_wptrack_arm(h->t->space->id, addr, 1, why);
 	if (why != WPT_ARM_DONE) {
 		wpt_arm_count(why, 1);
 	} else {
@@ -253,8 +255,11 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 		} else if (h->reset && p->trackable && p->chunk &&
 			   !wpt_pte_empty(pte) && !test_bit(i, p->chunk->armed)) {
 			/* Clean and unarmed: the next walk need not look. */
-			if (wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE)
+			if (wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE) {
 				piece_armed(p, addr);
+				trace_wptrack_arm(h->t->space->id, addr, 1,
+						  WPT_ARM_DONE);
+			}
 		}
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))

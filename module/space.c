@@ -16,6 +16,8 @@ static DEFINE_SPINLOCK(registry_lock);
 static atomic_t nr_spaces = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(nr_spaces_wait);
 
+static atomic64_t last_id = ATOMIC64_INIT(0);
+
 static void cover_free_rcu(struct rcu_head *head)
 {
 	struct wpt_cover *cover = container_of(head, struct wpt_cover, rcu);
@@ -39,6 +41,7 @@ static struct mmu_notifier *space_alloc(struct mm_struct *mm)
 	if (!space)
 		return ERR_PTR(-ENOMEM);
 	space->mm = mm;
+	space->id = atomic64_inc_return(&last_id);
 	mutex_init(&space->lock);
 	spin_lock_init(&space->hull_lock);
 	spin_lock_init(&space->event_lock);

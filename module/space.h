@@ -47,6 +47,7 @@ struct wpt_event_slot {
 struct wpt_space {
 	struct mmu_notifier mn;
 	struct mm_struct *mm;		/* pinned by the notifier (mm_count) */
+	u64 id;				/* for traces; never used again */
 	struct hlist_node hash;		/* registry_lock to change, RCU to read */
 	unsigned int users;		/* registry_lock */
 	bool dead;			/* the address space was torn down */

@@ -34,6 +34,7 @@
 #include "split.h"
 #include "stats.h"
 #include "sym.h"
+#include "trace.h"
 #include "watch.h"
 
 #define LOCK_BITS	6
@@ -122,6 +123,7 @@ static void split_end(struct split *s)
 {
 	struct wpt_chunk *chunk = NULL;
 	struct wpt_space *space;
+	unsigned int nr = 0;
 	spinlock_t *ptl;
 	pte_t *ptep;
 
@@ -138,7 +140,9 @@ static void split_end(struct split *s)
 	if (ptep) {
 		wpt_stat_inc(SPLITS);
 		if (wpt_chunk_events(chunk) == s->events + 1)
-			wpt_stat_add(CARRIED, mark_ptes(s, chunk, ptep));
+			nr = mark_ptes(s, chunk, ptep);
+		wpt_stat_add(CARRIED, nr);
+		trace_wptrack_split(space->id, s->addr, nr);
 		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
 		pte_unmap_unlock(ptep, ptl);
 	} else {
@@ -226,6 +230,7 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 	const unsigned long start = vmf->address & WPT_CHUNK_MASK;
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	enum huge_wp ret = HUGE_WP_PASS;
+	pmd_t seen;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
 	struct wpt_space *space;
@@ -245,7 +250,8 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 		goto out;
 	}
 	ptl = pmd_lock(mm, vmf->pmd);
-	if (!pmd_same(READ_ONCE(*vmf->pmd), *orig)) {
+	seen = READ_ONCE(*vmf->pmd);
+	if (!pmd_same(seen, *orig)) {
 		ret = HUGE_WP_RETRY;
 	} else if ((wpt_pmd_armed(*orig) || wpt_pmd_zero(*orig)) &&
 		   !test_bit(WPT_CHUNK_KEEP, &chunk->flags)) {
@@ -253,6 +259,8 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 	} else {
 		wpt_record_log_all(group, chunk, vmf->address);
 		wpt_watch_log(space, start, WPT_CHUNK_PAGES);
+		trace_wptrack_fault(space->id, start, WPT_CHUNK_PAGES,
+				    wpt_pmd_armed(seen));
 		wpt_pte_unmark((pte_t *)vmf->pmd);
 		*orig = native_make_pmd(native_pmd_val(*orig) & ~WPT_PTE_MASK);
 		wpt_huge_wp_set_orig(vmf, *orig);

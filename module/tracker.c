@@ -13,6 +13,7 @@
 #include "listing.h"
 #include "stats.h"
 #include "sym.h"
+#include "trace.h"
 #include "tracker.h"
 
 static unsigned int max_ranges = 8192;
@@ -163,6 +164,8 @@ static int harvest_run(struct wpt_harvest *h,
 		if (h->reset)
 			learn(h, from);
 		harvest_unlock(space, h->mm);
+		trace_wptrack_harvest(space->id, h->t->id, from, h->addr,
+				      h->reset, *stop);
 
 		switch (*stop) {
 		case WPT_STOP_DRAIN:
@@ -655,7 +658,7 @@ static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
  * @t: the tracker
  * @s: what is asked, and where the answer goes
  *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EDQUOT, -EPERM, -EFAULT.
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EDQUOT, -EPERM, -EFAULT, -ESTALE.
  * Whatever it is, @s->walk_end, @s->out.delivered and @s->out.pages say how far it got.
  */
 int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)

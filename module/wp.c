@@ -18,6 +18,7 @@
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
+#include "trace.h"
 #include "watch.h"
 
 static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
@@ -41,6 +42,9 @@ static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
 		logged = wpt_record_log(&space->rec, vmf->address);
 	if (logged == WPT_LOGGED_NEW)
 		wpt_watch_log(space, vmf->address & PAGE_MASK, 1);
+	if (logged != WPT_LOGGED_NOT)
+		trace_wptrack_fault(space->id, vmf->address & PAGE_MASK, 1,
+				    logged == WPT_LOGGED_NEW);
 	rcu_read_unlock();
 
 	if (!marked)

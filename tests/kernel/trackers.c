@@ -491,6 +491,7 @@ static void fill_suite(Suite *s)
 	trackers_listing(s);
 	trackers_epoch(s);
 	trackers_wait(s);
+	trackers_trace(s);
 }
 
 int main(int argc, char **argv)

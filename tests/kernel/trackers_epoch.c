@@ -240,7 +240,7 @@ START_TEST(a_copy_kept_in_two_steps_is_true_under_writers)
 	track(w, a, WPTRACK_TRACK_START_WRITTEN);
 	for (i = 0; i < 2; i++)
 		must(-pthread_create(&writer[i], NULL, writes, &a));
-	until = seconds() + run_seconds(3);
+	until = seconds() + run_seconds(2);
 	for (;;) {
 		n = wptrack_scan(w, from, area_end(a), v, 7, &end, NULL);
 		ck_assert_msg(n >= 0, "%s", wptrack_error(w));

@@ -89,7 +89,7 @@ START_TEST(eight_trackers_with_random_ranges_follow_their_models)
 		t[k].m = marks_new(PAGES);
 		model_track(&t[k], a, random_range(a, PAGES), false);
 	}
-	for (step = 0; step < 500; step++) {
+	for (step = 0; step < 300; step++) {
 		size_t what = rnd_below(12), n;
 
 		k = rnd_below(TRACKERS);
@@ -178,7 +178,7 @@ START_TEST(eight_copies_kept_by_reports_are_true_under_writers)
 		must(-pthread_create(&writer[k], NULL, writes, &a));
 	for (k = 0; k < TRACKERS; k++)
 		must(-pthread_create(&scanner[k], NULL, keeps_a_copy, s[k]));
-	sleep(run_seconds(6));
+	sleep(run_seconds(4));
 	stop = true;
 	for (k = 0; k < 2; k++) {
 		pthread_join(writer[k], &written);

@@ -7,16 +7,34 @@
 
 #include "cli.h"
 #include "json.h"
+#include "prometheus.h"
 #include "stats.h"
+
+struct options {
+	struct common c;
+	bool prometheus;
+};
+
+enum { KEY_PROMETHEUS = 0x200 };
 
 static const struct argp_option options[] = {
 	OPT_JSON,
+	{ "prometheus", KEY_PROMETHEUS, NULL, 0,
+	  "Print the text format of Prometheus", 0 },
 	{ 0 }
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	return common_parse(key, arg, state, state->input);
+	struct options *o = state->input;
+
+	if (key == KEY_PROMETHEUS) {
+		o->prometheus = true;
+		return 0;
+	}
+	if (key == ARGP_KEY_END && o->prometheus && o->c.json)
+		argp_error(state, "--json and --prometheus exclude each other");
+	return common_parse(key, arg, state, &o->c);
 }
 
 static const struct argp argp = {
@@ -36,12 +54,12 @@ static json_t *value_json(const char *value)
 
 int cmd_stats(int argc, char **argv)
 {
-	struct common c = { 0 };
+	struct options opts = { 0 };
 	struct stats stats;
 	bool ok = true;
 	size_t i;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &c);
+	argp_parse(&argp, argc, argv, 0, NULL, &opts);
 	if (stats_read(&stats)) {
 		if (errno == ENOENT)
 			complain(STATS_PATH " does not exist: the wptrack module is not loaded; run 'modprobe wptrack' as root");
@@ -50,7 +68,10 @@ int cmd_stats(int argc, char **argv)
 				 strerror(errno));
 		return EXIT_ERROR;
 	}
-	if (c.json) {
+	if (opts.prometheus) {
+		prometheus_print(stdout, &stats);
+		ok = !fflush(stdout);
+	} else if (opts.c.json) {
 		json_t *o = json_object();
 
 		for (i = 0; i < stats.n; i++)

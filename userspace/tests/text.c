@@ -5,6 +5,7 @@
 
 #include "infotext.h"
 #include "json.h"
+#include "prometheus.h"
 #include "stats.h"
 #include "suite.h"
 
@@ -55,6 +56,48 @@ START_TEST(counters)
 }
 END_TEST
 
+START_TEST(prometheus)
+{
+	static const char text[] = "version 1.2\nhooks removed\npte_bit 54\n"
+				   "armed 3\noverreport_zapped 4\nscans 9\n"
+				   "overreport_nomem 0\nnew_in_future 7\n";
+	static const char want[] =
+		"wptrack_info{version=\"1.2\",pte_bit=\"54\"} 1\n"
+		"wptrack_hooks_installed 0\n"
+		"wptrack_armed 3\n"
+		"wptrack_scans_total 9\n"
+		"wptrack_new_in_future_total 7\n"
+		"wptrack_overreport_pages_total{cause=\"zapped\"} 4\n"
+		"wptrack_overreport_pages_total{cause=\"nomem\"} 0\n";
+	FILE *f = fmemopen((char *)text, strlen(text), "r"), *out;
+	char *got, *line, *end, samples[1024] = "";
+	unsigned int help = 0, type = 0;
+	struct stats s;
+	size_t len;
+
+	stats_parse(f, &s);
+	fclose(f);
+	out = open_memstream(&got, &len);
+	prometheus_print(out, &s);
+	fclose(out);
+	for (line = got; *line; line = end) {
+		end = strchr(line, '\n') + 1;
+		help += !strncmp(line, "# HELP ", 7);
+		type += !strncmp(line, "# TYPE ", 7);
+		if (*line != '#')
+			strncat(samples, line, end - line);
+	}
+	ck_assert_str_eq(samples, want);
+	/* One of each for each name. */
+	ck_assert_uint_eq(help, 6);
+	ck_assert_uint_eq(type, 6);
+	ck_assert_ptr_nonnull(strstr(got, "# TYPE wptrack_armed gauge\n"));
+	ck_assert_ptr_nonnull(strstr(got, "# TYPE wptrack_scans_total counter\n"));
+	free(got);
+	stats_free(&s);
+}
+END_TEST
+
 START_TEST(strings)
 {
 	json_t *o = json_text("caf\xe9");
@@ -67,4 +110,4 @@ START_TEST(strings)
 }
 END_TEST
 
-SUITE("text", info, counters, strings)
+SUITE("text", info, counters, prometheus, strings)
