@@ -6,14 +6,18 @@
 static struct kmem_cache *chunk_cache;
 static struct kmem_cache *group_cache;
 
-static void chunk_free_rcu(struct rcu_head *head)
-{
-	kmem_cache_free(chunk_cache, container_of(head, struct wpt_chunk, rcu));
-}
-
 static void group_free_rcu(struct rcu_head *head)
 {
-	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
+	struct wpt_group *group = container_of(head, struct wpt_group, rcu);
+	struct wpt_chunk *chunk;
+	unsigned int i;
+
+	for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
+		chunk = rcu_dereference_raw(group->chunk[i]);
+		if (chunk)
+			kmem_cache_free(chunk_cache, chunk);
+	}
+	kmem_cache_free(group_cache, group);
 }
 
 /**
@@ -27,6 +31,8 @@ void wpt_record_init(struct wpt_record *rec)
 	xa_init(&rec->groups);
 	for (i = 0; i < WPT_RECENT_GROUPS; i++)
 		RCU_INIT_POINTER(rec->recent[i], NULL);
+	rec->dropped = NULL;
+	rec->nr_dropped = 0;
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 }
@@ -45,16 +51,10 @@ void wpt_record_destroy(struct wpt_record *rec)
 
 	for (i = 0; i < WPT_RECENT_GROUPS; i++)
 		RCU_INIT_POINTER(rec->recent[i], NULL);
-	xa_for_each(&rec->groups, index, group) {
-		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
-			struct wpt_chunk *chunk =
-				rcu_dereference_raw(group->chunk[i]);
-
-			if (chunk)
-				call_rcu(&chunk->rcu, chunk_free_rcu);
-		}
+	xa_for_each(&rec->groups, index, group)
 		call_rcu(&group->rcu, group_free_rcu);
-	}
+	if (rec->dropped)
+		call_rcu(&rec->dropped->rcu, group_free_rcu);
 	xa_destroy(&rec->groups);
 }
 
@@ -139,12 +139,35 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 	return chunk;
 }
 
+/*
+ * Free a chunk that readers may still be looking at.  Chunks are many and have no
+ * room for an rcu_head: they are freed by the group, the last ones with the record.
+ */
+static void chunk_free_later(struct wpt_record *rec, struct wpt_chunk *chunk)
+{
+	if (!rec->dropped)
+		rec->dropped = kmem_cache_zalloc(group_cache,
+						 GFP_NOWAIT | __GFP_NOWARN);
+	if (!rec->dropped) {
+		synchronize_rcu();
+		kmem_cache_free(chunk_cache, chunk);
+		return;
+	}
+	RCU_INIT_POINTER(rec->dropped->chunk[rec->nr_dropped++], chunk);
+	if (rec->nr_dropped < WPT_GROUP_CHUNKS)
+		return;
+	call_rcu(&rec->dropped->rcu, group_free_rcu);
+	rec->dropped = NULL;
+	rec->nr_dropped = 0;
+}
+
 /**
  * wpt_record_drop() - forget a chunk
  * @rec:  the record
  * @addr: any address in the chunk
  *
- * For memory that no tracker covers any more.  Caller holds the space lock.
+ * For memory that no tracker covers any more.  Caller holds the space lock, and may
+ * sleep.
  */
 void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 {
@@ -161,7 +184,7 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 	if (!chunk)
 		return;
 	atomic_long_dec(&rec->nr_chunks);
-	call_rcu(&chunk->rcu, chunk_free_rcu);
+	chunk_free_later(rec, chunk);
 }
 
 /**

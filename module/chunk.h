@@ -51,9 +51,9 @@ struct wpt_chunk {
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(hazy, WPT_CHUNK_PAGES);
 	unsigned long flags;
-	struct rcu_head rcu;
 };
 
+/* Also the list of chunks that are freed together after a grace period. */
 struct wpt_group {
 	unsigned long map;	/* chunks worth visiting */
 	unsigned long present;	/* chunks that exist */
@@ -72,6 +72,8 @@ struct wpt_group {
 struct wpt_record {
 	struct xarray groups;
 	struct wpt_group __rcu *recent[WPT_RECENT_GROUPS];
+	struct wpt_group *dropped;	/* chunks that are to be freed; space->lock */
+	unsigned int nr_dropped;
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
 };
