@@ -188,14 +188,19 @@ static __always_inline enum wpt_arm arm_entry(struct vm_area_struct *vma,
 enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep)
 {
 	pte_t pte = READ_ONCE(*ptep);
-	struct page *page;
+	struct page *page = NULL;
+	unsigned long pfn;
 
 	if (!pte_present(pte))
 		return WPT_ARM_SWAPPED;
+	/* protnone: its frame is stored otherwise, and it is not armed */
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT))
+		return WPT_ARM_UNTRACKABLE;
+	pfn = (wpt_pte_flags(pte) & PTE_PFN_MASK) >> PAGE_SHIFT;
 	/* No raw frames here (wpt_vma_walkable()): what is not special has a page. */
-	page = pte_special(pte) || is_zero_pfn(pte_pfn(pte)) ? NULL :
-							       pte_page(pte);
-	if (!page && !wpt_pte_zero(pte))
+	if (!pte_special(pte) && !is_zero_pfn(pfn))
+		page = pfn_to_page(pfn);
+	else if (!wpt_pte_zero(pte))
 		return WPT_ARM_UNTRACKABLE;
 	return arm_entry(vma, ptep, page, true);
 }

@@ -9,7 +9,8 @@
  * pages of a tracked address space are logged too, so that a read-only pte of a
  * shared mapping proves something.
  *
- * Forbidden here: sleeping, allocating, taking any lock.
+ * Forbidden here: sleeping, allocating, taking any lock.  The page table lock is a
+ * spinlock, whose holder is in an RCU read section, on PREEMPT_RT as well.
  */
 #include "compat/direct.h"
 #include "compat/fault.h"
@@ -21,39 +22,41 @@
 #include "trace.h"
 #include "watch.h"
 
-static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
+static __always_inline enum wpt_logged log_page(const struct vm_fault *vmf)
 {
-	struct mm_struct *mm = vmf->vma->vm_mm;
-	struct wpt_space *space;
-	enum wpt_logged logged = WPT_LOGGED_NOT;
+	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
+	enum wpt_logged logged;
 
-	/*
-	 * The kernel builds the new pte from orig_pte and compares orig_pte
-	 * with the pte before it installs a copy: both lose the mark.
-	 */
-	if (marked) {
-		wpt_pte_unmark(vmf->pte);
-		vmf->orig_pte = wpt_pte_mkunmarked(vmf->orig_pte);
-	}
-
-	rcu_read_lock();
-	space = wpt_space_find(mm);
-	if (space)
-		logged = wpt_record_log(&space->rec, vmf->address);
+	if (!space)
+		return WPT_LOGGED_NOT;
+	logged = wpt_record_log(&space->rec, vmf->address);
 	if (logged == WPT_LOGGED_NEW)
 		wpt_watch_log(space, vmf->address & PAGE_MASK, 1);
 	if (logged != WPT_LOGGED_NOT)
 		trace_wptrack_fault(space->id, vmf->address & PAGE_MASK, 1,
 				    logged == WPT_LOGGED_NEW);
-	rcu_read_unlock();
+	return logged;
+}
 
-	if (!marked)
-		return;
+static noinline notrace void log_marked(struct vm_fault *vmf)
+{
+	/*
+	 * The kernel builds the new pte from orig_pte and compares orig_pte
+	 * with the pte before it installs a copy: both lose the mark.
+	 */
+	wpt_pte_unmark(vmf->pte);
+	vmf->orig_pte = native_make_pte(wpt_pte_flags(vmf->orig_pte) & ~WPT_PTE_MASK);
+
 	/* Not ours to log: a fork child's copy, or a range just untracked. */
-	if (logged != WPT_LOGGED_NOT)
+	if (log_page(vmf) != WPT_LOGGED_NOT)
 		wpt_stat_inc(FAULTS);
 	else
 		wpt_stat_inc(FAULTS_FOREIGN);
+}
+
+static noinline notrace void log_unmarked(struct vm_fault *vmf)
+{
+	log_page(vmf);
 }
 
 void wpt_wp_fault(struct vm_fault *vmf);
@@ -68,7 +71,10 @@ void notrace wpt_wp_fault(struct vm_fault *vmf)
 		return;
 	if (!wpt_fault_is_write(vmf))
 		return;
-	hook_log(vmf, marked);
+	if (marked)
+		log_marked(vmf);
+	else
+		log_unmarked(vmf);
 }
 
 WPT_DIRECT_STUB(wpt_wp_direct, wpt_wp_fault);

@@ -5,6 +5,7 @@ import unittest
 
 import env
 import boot
+import figures
 import kernels
 import suites
 import tap
@@ -124,6 +125,50 @@ class Console(unittest.TestCase):
     def test_only_int3_is_spurious(self):
         self.assertTrue(boot.SPURIOUS.search("Oops: int3: 0000 [#1] PREEMPT SMP"))
         self.assertFalse(boot.SPURIOUS.search("Oops: 0000 [#1] PREEMPT SMP"))
+
+
+def costs(ours, peer=1000, release="6.12.1", metric="first_write", unit="instructions"):
+    """What a very short `wptrack bench` would have found."""
+    out = [{"metric": "kernel", "method": "none", "params": {}, "value": release,
+            "unit": "release"}]
+    for method, value in (("wptrack", ours), ("async", peer)):
+        if value != "":
+            out.append({"metric": metric, "method": method, "params": {"memory": "anon"},
+                        "value": value, "unit": unit})
+    return out
+
+
+class Costs(unittest.TestCase):
+    def changes(self, *args, **kw):
+        return [round(d[3], 3) if d[3] is not None else None for d in
+                figures.differences(costs(1000), costs(*args, **kw))]
+
+    def test_small_changes_pass(self):
+        for now in (1000, 1019, 981):
+            self.assertEqual(self.changes(now), [])
+
+    def test_large_ones_do_not(self):
+        self.assertEqual(self.changes(1021), [0.021])
+        self.assertEqual(self.changes(979), [-0.021])
+
+    def test_a_figure_that_is_gone(self):
+        self.assertEqual(self.changes(None), [None])
+        self.assertEqual(self.changes(""), [None])
+
+    def test_the_peer_is_not_ours(self):
+        self.assertEqual(self.changes(1000, 2000), [])
+
+    def test_other_package_compares_ratios(self):
+        self.assertEqual(self.changes(2000, 2000, release="6.12.2"), [])
+        self.assertEqual(self.changes(1000, 900, release="6.12.2"), [0.111])
+
+    def test_near_nothing(self):
+        self.assertEqual(figures.differences(costs(6), costs(7)), [])
+        self.assertEqual(len(figures.differences(costs(6), costs(9))), 1)
+
+    def test_last_line_is_the_figures(self):
+        self.assertEqual(figures.parse('x\n[]\n[{"a": 1}]\n'), [{"a": 1}])
+        self.assertRaises(env.Fail, figures.parse, "Segmentation fault\n")
 
 
 class List(unittest.TestCase):
