@@ -20,6 +20,7 @@
 
 #include "collapse.h"
 #include "compat/direct.h"
+#include "compat/ftrace.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "split.h"
@@ -38,6 +39,35 @@ static unsigned int hook_users;
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
 /* The self-test at load needs one hook, and loading is to be quick. */
 static bool required_only = true;
+
+/*
+ * Direct calls lose the flag PERMANENT on some kernels (6.12), and then would neither
+ * keep ftrace from being switched off nor notice that it is.  Where one is placed, this
+ * callback of a function that nobody calls stands for it: first in, last out.
+ */
+static noinline void guarded(void)
+{
+	barrier();
+}
+
+static void notrace guard_called(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+}
+
+static struct wpt_hook guard = {
+	.function = "wptrack itself",
+	.required = true,
+	.ops = { .func = guard_called, .flags = WPT_FTRACE_FLAGS },
+};
+
+static bool guard_offer(void)
+{
+	if (ftrace_set_filter_ip(&guard.ops, (unsigned long)guarded, 0, 1))
+		return false;
+	list_add(&guard.node, &hooks);
+	return true;
+}
 
 /**
  * wpt_hook_offer() - a hook that is to be placed while there are trackers
@@ -65,7 +95,8 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		       hook->function, ret);
 		return ret;
 	}
-	if (hook->direct && ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1))
+	if (hook->direct && (ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1) ||
+			     !guard_offer()))
 		hook->direct = 0;
 	list_add_tail(&hook->node, &hooks);
 	return 0;
@@ -77,7 +108,7 @@ int wpt_hook_offer(struct wpt_hook *hook)
  */
 static int place(struct wpt_hook *hook)
 {
-	hook->called_directly = hook->direct &&
+	hook->called_directly = hook->direct && guard.placed &&
 		!wpt_direct_register(&hook->direct_ops, hook->direct);
 	if (hook->called_directly)
 		return 0;
@@ -100,7 +131,11 @@ static void remove_all(void)
 	list_for_each_entry_reverse(hook, &hooks, node) {
 		if (!hook->placed)
 			continue;
-		WARN_ON_ONCE(displace(hook));
+		if (WARN_ON_ONCE(displace(hook))) {
+			/* ftrace is broken and goes on to call us: stay. */
+			__module_get(THIS_MODULE);
+			continue;
+		}
 		WRITE_ONCE(hook->placed, false);
 	}
 }
