@@ -166,6 +166,7 @@ static long ioc_info(void __user *uarg)
 	if (!text)
 		return -ENOMEM;
 	need = dev_describe(text, PAGE_SIZE);
+	need = min_t(size_t, need, PAGE_SIZE);
 	if (info.text && info.text_len) {
 		room = min_t(u64, info.text_len, need);
 		text[room - 1] = '\0';
@@ -423,6 +424,9 @@ static int dev_clear(struct wpt_tracker *t, struct wptrack_clear *arg,
 			if (ret)
 				return ret;
 			arg->done++;
+			if (fatal_signal_pending(current))
+				return -EINTR;
+			cond_resched();
 		}
 	}
 	return 0;
@@ -432,7 +436,7 @@ static long ioc_clear(struct wpt_tracker *t, void __user *uarg)
 {
 	struct wptrack_region *regions;
 	struct wptrack_clear arg;
-	int ret;
+	int ret, err;
 
 	ret = dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
 	if (ret)
@@ -453,9 +457,11 @@ static long ioc_clear(struct wpt_tracker *t, void __user *uarg)
 	ret = dev_clear(t, &arg, regions);
 	kfree(regions);
 	/* After ESTALE as well: it says which epoch it is. */
-	if (!ret || ret == -ESTALE)
-		ret = wpt_tracker_epoch(t, &arg.epoch,
-					arg.flags & WPTRACK_CLEAR_ADVANCE);
+	if (!ret || ret == -ESTALE) {
+		err = wpt_tracker_epoch(t, &arg.epoch, !ret &&
+					(arg.flags & WPTRACK_CLEAR_ADVANCE));
+		ret = ret ?: err;
+	}
 	return dev_put(&arg, sizeof(arg), arg.size, uarg) ?: ret;
 }
 

@@ -72,7 +72,8 @@
  *
  * A record serves all trackers of an address space.  It is charged to the user
  * whose tracker needed it first.  What has to be noted when the target changes its
- * mappings is charged to nobody; it is less than 6 % of the target's page tables.
+ * mappings is charged to the memory cgroup of whoever changes them, as far as there
+ * is room in it, and to no user.
  */
 #ifndef _UAPI_WPTRACK_H
 #define _UAPI_WPTRACK_H
@@ -371,7 +372,8 @@ struct wptrack_scan {
 /**
  * define WPTRACK_CLEAR_ADVANCE - end the epoch
  *
- * When all regions are cleared, the tracker's epoch is over, in the same step.
+ * When all regions are cleared, the tracker's epoch is over.  If several threads use
+ * one tracker, another one's call may come before that.
  */
 #define WPTRACK_CLEAR_ADVANCE		(1ULL << 0)
 
