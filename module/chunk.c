@@ -41,38 +41,90 @@ static void *record_alloc(struct kmem_cache *cache, size_t size,
 }
 
 /*
- * A chunk that the notifier needs.  The memory cgroup of the task that changes its
- * ptes is charged, if it has room; a few are free of charge.
+ * What the notifier needs.  The memory cgroup of the task that changes its ptes is
+ * charged, if it has room; a few are free of charge.
  */
-static struct wpt_chunk *chunk_alloc_event(struct wpt_record *rec)
+static void *record_alloc_event(struct wpt_record *rec, struct kmem_cache *cache,
+				bool *unpaid)
 {
-	struct wpt_chunk *chunk;
+	void *p = kmem_cache_zalloc(cache, RECORD_UNPAID | __GFP_ACCOUNT);
 
-	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID | __GFP_ACCOUNT);
-	if (chunk)
-		return chunk;
+	*unpaid = false;
+	if (p)
+		return p;
 	if (atomic_long_read(&rec->nr_unpaid) >= WPT_UNPAID_MAX)
 		return ERR_PTR(-ENOMEM);
-	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID);
-	if (!chunk)
+	p = kmem_cache_zalloc(cache, RECORD_UNPAID);
+	if (!p)
 		return ERR_PTR(-ENOMEM);
 	atomic_long_inc(&rec->nr_unpaid);
-	__set_bit(WPT_CHUNK_UNPAID, &chunk->flags);
+	*unpaid = true;
+	return p;
+}
+
+static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
+				     const struct wpt_account *acct)
+{
+	struct wpt_chunk *chunk;
+	bool unpaid = false;
+
+	if (acct)
+		chunk = record_alloc(chunk_cache, sizeof(*chunk), acct);
+	else
+		chunk = record_alloc_event(rec, chunk_cache, &unpaid);
+	if (IS_ERR(chunk))
+		return chunk;
+	chunk->user = acct ? acct->user : NULL;
+	__set_bit(WPT_CHUNK_WALK, &chunk->flags);
+	if (unpaid)
+		__set_bit(WPT_CHUNK_UNPAID, &chunk->flags);
 	return chunk;
+}
+
+static void chunk_repay(struct wpt_record *rec, struct wpt_chunk *chunk)
+{
+	wpt_user_uncharge(chunk->user, sizeof(*chunk));
+	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
+		atomic_long_dec(&rec->nr_unpaid);
+}
+
+static struct wpt_group *group_alloc(struct wpt_record *rec, unsigned long index,
+				     const struct wpt_account *acct)
+{
+	struct wpt_group *group;
+	bool unpaid = false;
+
+	if (acct)
+		group = record_alloc(group_cache, sizeof(*group), acct);
+	else
+		group = record_alloc_event(rec, group_cache, &unpaid);
+	if (IS_ERR(group))
+		return group;
+	group->user = acct ? acct->user : NULL;
+	group->unpaid = unpaid;
+	group->index = index;
+	return group;
+}
+
+static void group_repay(struct wpt_record *rec, struct wpt_group *group)
+{
+	wpt_user_uncharge(group->user, sizeof(*group));
+	if (group->unpaid)
+		atomic_long_dec(&rec->nr_unpaid);
 }
 
 /* Nobody will see it any more. */
 static void chunk_retire(struct wpt_record *rec, struct wpt_chunk *chunk)
 {
-	wpt_user_uncharge(chunk->user, sizeof(*chunk));
-	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
-		atomic_long_dec(&rec->nr_unpaid);
+	chunk_repay(rec, chunk);
+	if (test_bit(WPT_CHUNK_HOLE, &chunk->flags))
+		atomic_long_dec(&rec->nr_holes);
 	call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
-static void group_retire(struct wpt_group *group)
+static void group_retire(struct wpt_record *rec, struct wpt_group *group)
 {
-	wpt_user_uncharge(group->user, sizeof(*group));
+	group_repay(rec, group);
 	call_rcu(&group->rcu, group_free_rcu);
 }
 
@@ -90,6 +142,7 @@ void wpt_record_init(struct wpt_record *rec)
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 	atomic_long_set(&rec->nr_unpaid, 0);
+	atomic_long_set(&rec->nr_holes, 0);
 }
 
 /**
@@ -114,7 +167,7 @@ void wpt_record_destroy(struct wpt_record *rec)
 			if (chunk)
 				chunk_retire(rec, chunk);
 		}
-		group_retire(group);
+		group_retire(rec, group);
 	}
 	xa_destroy(&rec->groups);
 }
@@ -160,15 +213,13 @@ static struct wpt_group *record_get_group(struct wpt_record *rec,
 
 	if (group)
 		return group;
-	group = record_alloc(group_cache, sizeof(*group), acct);
+	group = group_alloc(rec, addr >> WPT_GROUP_SHIFT, acct);
 	if (IS_ERR(group))
 		return group;
-	group->index = addr >> WPT_GROUP_SHIFT;
-	group->user = acct ? acct->user : NULL;
 	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group,
 			 record_gfp(acct));
 	if (old) {
-		wpt_user_uncharge(group->user, sizeof(*group));
+		group_repay(rec, group);
 		kmem_cache_free(group_cache, group);
 		return xa_is_err(old) ? ERR_PTR(xa_err(old)) : old;
 	}
@@ -225,12 +276,9 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 
 	if (chunk)
 		return chunk;
-	new = acct ? record_alloc(chunk_cache, sizeof(*new), acct) :
-		     chunk_alloc_event(rec);
+	new = chunk_alloc(rec, acct);
 	if (IS_ERR(new))
 		return new;
-	new->user = acct ? acct->user : NULL;
-	__set_bit(WPT_CHUNK_WALK, &new->flags);
 	do {
 		group = record_get_group(rec, addr, acct);
 		if (IS_ERR(group)) {
@@ -242,9 +290,7 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 	} while (!chunk);
 	if (chunk != new) {
 		/* Nobody has seen it. */
-		wpt_user_uncharge(new->user, sizeof(*new));
-		if (test_bit(WPT_CHUNK_UNPAID, &new->flags))
-			atomic_long_dec(&rec->nr_unpaid);
+		chunk_repay(rec, new);
 		kmem_cache_free(chunk_cache, new);
 	}
 	return chunk;
@@ -286,7 +332,7 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 	}
 	if (empty) {
 		atomic_long_dec(&rec->nr_groups);
-		group_retire(group);
+		group_retire(rec, group);
 	}
 }
 

@@ -41,7 +41,7 @@
 
 static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 
-/* Chunks of one address space that may be free of charge: a few MiB. */
+/* Chunks and groups of one address space that may be free of charge: a few MiB. */
 #define WPT_UNPAID_MAX		16384
 
 /* Bits of wpt_chunk.flags */
@@ -49,6 +49,7 @@ static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 #define WPT_CHUNK_KEEP		1	/* a huge page here is not to be split */
 #define WPT_CHUNK_SPLITTING	2	/* its marks are on their way from the pmd to the ptes */
 #define WPT_CHUNK_UNPAID	3	/* no memory cgroup is charged for it */
+#define WPT_CHUNK_HOLE		4	/* an event passed where nothing was mapped */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
@@ -67,6 +68,7 @@ struct wpt_group {
 	unsigned long index;	/* its place in wpt_record.groups; never changes */
 	struct wpt_chunk __rcu *chunk[WPT_GROUP_CHUNKS];
 	struct wpt_user *user;	/* who pays for it, or NULL */
+	bool unpaid;		/* no memory cgroup is charged for it either */
 	struct rcu_head rcu;
 };
 
@@ -83,7 +85,8 @@ struct wpt_record {
 	struct wpt_group __rcu *recent[WPT_RECENT_GROUPS];
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
-	atomic_long_t nr_unpaid;	/* chunks that nobody was charged for */
+	atomic_long_t nr_unpaid;	/* chunks and groups that nobody was charged for */
+	atomic_long_t nr_holes;		/* chunks with WPT_CHUNK_HOLE */
 };
 
 static inline unsigned int wpt_page_index(unsigned long addr)

@@ -90,7 +90,7 @@ static void event_hole(struct wpt_space *space, unsigned long start,
 	unsigned int i, n;
 
 	if (end - start > HOLE_CHUNKS * WPT_CHUNK_SIZE ||
-	    atomic_read(&space->hole_chunks) >= HOLE_CHUNKS_MAX) {
+	    atomic_long_read(&space->rec.nr_holes) >= HOLE_CHUNKS_MAX) {
 		event_hull(space, start, end, true);
 		return;
 	}
@@ -101,7 +101,8 @@ static void event_hole(struct wpt_space *space, unsigned long start,
 			WRITE_ONCE(space->lost_record, true);
 			return;
 		}
-		atomic_inc(&space->hole_chunks);
+		if (!test_and_set_bit(WPT_CHUNK_HOLE, &chunk->flags))
+			atomic_long_inc(&space->rec.nr_holes);
 		i = wpt_page_index(start);
 		n = i + ((next - start) >> PAGE_SHIFT);
 		for (; i < n; i++)

@@ -24,21 +24,26 @@ static bool long_enough(struct wpt_harvest *h)
  * A reset takes some pages of an unknown chunk, by its masks, and leaves others:
  * from now on each page has a bit of its own.
  */
-static bool unknown_to_pending(struct wpt_harvest *h, struct wpt_piece *p)
+static enum wpt_stop unknown_to_pending(struct wpt_harvest *h, struct wpt_piece *p)
 {
 	p->pending = wpt_pending_get(h->t, p->start);
-	if (!p->pending)
-		return false;
+	if (IS_ERR(p->pending)) {
+		enum wpt_stop stop = wpt_stop_of(PTR_ERR(p->pending));
+
+		p->pending = NULL;
+		return stop;
+	}
 	bitmap_set(p->pending->b, wpt_page_index(p->start),
 		   (p->end - p->start) >> PAGE_SHIFT);
 	/* If they cannot be cut, pages read written once more. */
 	wpt_set_del(&h->t->unknown, p->start, p->end, WPT_UNKNOWN_MAX);
 	/* Not while an event is under way that the record knows nothing of. */
-	if (!atomic_read(&h->t->space->events))
+	if (!atomic_read(&h->t->space->events) &&
+	    h->unsure_gen == h->t->unsure_gen)
 		wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
 	p->unknown = wpt_set_overlaps(&h->t->unknown, p->start, p->end) ||
 		     wpt_set_overlaps(&h->t->unsure, p->start, p->end);
-	return true;
+	return WPT_GO_ON;
 }
 
 /* The next chunk of a part that ends at @part_end, from h->addr on. */
@@ -48,6 +53,7 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 	unsigned long end = min(part_end, wpt_chunk_end(h->addr));
 	struct wpt_record *rec = &h->t->space->rec;
 	unsigned long next;
+	enum wpt_stop stop;
 	enum wpt_pmd kind;
 	pmd_t *pmdp;
 
@@ -77,8 +83,11 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 		if (p->chunk && h->reset)
 			wpt_others_reserve(h, p);
 		if (p->unknown && h->reset && kind != WPT_PMD_NONE &&
-		    !wpt_masks_plain(h->masks) && !unknown_to_pending(h, p))
-			return WPT_STOP_NOMEM;
+		    !wpt_masks_plain(h->masks)) {
+			stop = unknown_to_pending(h, p);
+			if (stop != WPT_GO_ON)
+				return stop;
+		}
 	}
 	switch (kind) {
 	case WPT_PMD_HUGE:
@@ -231,6 +240,17 @@ static enum wpt_stop do_vma(struct wpt_harvest *h, struct vm_area_struct *vma)
 	return WPT_GO_ON;
 }
 
+static bool others_track(const struct wpt_harvest *h, unsigned long addr)
+{
+	const struct wpt_tracker *t;
+
+	list_for_each_entry(t, &h->t->space->trackers, node)
+		if (t != h->t && wpt_set_overlaps(&t->ranges, addr,
+						  addr + WPT_CHUNK_SIZE))
+			return true;
+	return false;
+}
+
 /*
  * A reset passes over unmapped memory: forget what was there, so that a program
  * that walks through its address space does not leave records behind.  Chunks
@@ -243,8 +263,6 @@ static void forget_hole(struct wpt_harvest *h, unsigned long start,
 	unsigned long addr = ALIGN(start, WPT_CHUNK_SIZE), index;
 	struct wpt_interval iv;
 
-	if (!list_is_singular(&space->trackers))
-		return;
 	while (addr < end && end - addr >= WPT_CHUNK_SIZE) {
 		if (!wpt_record_group(&space->rec, addr)) {
 			index = addr >> WPT_GROUP_SHIFT;
@@ -255,7 +273,8 @@ static void forget_hole(struct wpt_harvest *h, unsigned long start,
 			continue;
 		}
 		if (wpt_set_next(&h->t->ranges, addr, &iv) &&
-		    iv.start <= addr && iv.end - addr >= WPT_CHUNK_SIZE) {
+		    iv.start <= addr && iv.end - addr >= WPT_CHUNK_SIZE &&
+		    !others_track(h, addr)) {
 			wpt_record_drop(&space->rec, addr);
 			wpt_pending_drop(h->t, addr);
 		}

@@ -39,6 +39,9 @@ enum wpt_stop {
  * @out:     where matching pages go, or NULL for none
  * @reset:   arm matching pages again and take them out of the tracker's set
  * @check:   stop at memory that is not tracked
+ * @first:   nothing is known of the memory: for wpt_held()
+ * @unsure_gen: wpt_tracker.unsure_gen before wpt_held() began: what is unsure since
+ *           is not known better after this walk
  * @drains:  how often it has waited for references to end
  */
 struct wpt_harvest {
@@ -50,6 +53,8 @@ struct wpt_harvest {
 	struct wpt_out *out;
 	bool reset;
 	bool check;
+	bool first;
+	unsigned int unsure_gen;
 	unsigned int drains;
 
 	/* private to its caller: how often it waited for a split, and where */

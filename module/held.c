@@ -9,7 +9,8 @@
  *
  * So before anything in a range is believed, such pages become dirty.  They stay
  * so, as all that cannot be armed, until a reset finds them let go.  Who takes a pin
- * later is seen: by the hook, or because the page is found writable.
+ * later is seen: by the hook, or because the page is found writable.  Where an event
+ * found no room in the record the same is done before a reset believes in it again.
  *
  * Private mappings need none of this.  Who wrote there has a page of his own, which
  * is no page of the file and never clean without being armed.
@@ -61,7 +62,9 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 		next = min(end, vma->vm_start + ((index + 1 - first) << shift));
 		h->addr = addr;
 		/* No value: those stand for pages that are not in memory. */
-		if (!xa_is_value(entry) && wpt_arm_cache_held(vma, addr)) {
+		if (!xa_is_value(entry) &&
+		    wpt_set_overlaps(&h->t->ranges, addr, next) &&
+		    wpt_arm_cache_held(vma, addr)) {
 			if (wpt_harvest_waits(h))
 				return WPT_STOP_DRAIN;
 			stop = held_note(h, addr, next);
@@ -78,33 +81,73 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 	return WPT_GO_ON;
 }
 
+/*
+ * The next piece of memory, from @addr on, of which nothing is known: all that is
+ * tracked at first, or if all was lost; later what an event found no record of.
+ */
+static bool held_next(const struct wpt_harvest *h, unsigned long addr,
+		      struct wpt_interval *out)
+{
+	const struct wpt_tracker *t = h->t;
+	struct wpt_interval other;
+	bool found;
+
+	if (h->first || t->lost)
+		return wpt_set_next(&t->ranges, addr, out);
+	found = wpt_set_next(&t->unknown, addr, out);
+	if (wpt_set_next(&t->unsure, addr, &other) &&
+	    (!found || other.start < out->start)) {
+		*out = other;
+		found = true;
+	}
+	return found;
+}
+
+static enum wpt_stop held_vmas(struct wpt_harvest *h, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	unsigned long part;
+	enum wpt_stop stop;
+
+	while (h->addr < end) {
+		vma = find_vma(h->mm, h->addr);
+		if (!vma || vma->vm_start >= end)
+			break;
+		h->addr = max(h->addr, vma->vm_start);
+		part = min(end, vma->vm_end);
+		if ((vma->vm_flags & VM_SHARED) && vma->vm_file &&
+		    wpt_vma_trackable(vma)) {
+			stop = held_part(h, vma, part);
+			if (stop != WPT_GO_ON)
+				return stop;
+		}
+		h->addr = part;
+		if (!--h->budget)
+			return WPT_STOP_BREATHE;
+	}
+	h->addr = end;
+	return WPT_GO_ON;
+}
+
 /**
  * wpt_held() - pages that somebody holds already become dirty
- * @h: the walk, over ranges that are in the cover.  Conditions and answers are
- *     those of wpt_harvest(), and @h->addr is where to go on.
+ * @h: the walk, over ranges that are in the cover; @h->first: nothing is known of
+ *     them.  Conditions and answers are those of wpt_harvest(), and @h->addr is
+ *     where to go on.
  *
  * Return: why it stopped.
  */
 enum wpt_stop wpt_held(struct wpt_harvest *h)
 {
-	struct vm_area_struct *vma;
-	unsigned long end;
+	struct wpt_interval iv;
 	enum wpt_stop stop;
 
 	h->budget = HELD_BUDGET;
-	while (h->addr < h->end) {
-		vma = find_vma(h->mm, h->addr);
-		if (!vma || vma->vm_start >= h->end)
-			break;
-		h->addr = max(h->addr, vma->vm_start);
-		end = min(h->end, vma->vm_end);
-		if ((vma->vm_flags & VM_SHARED) && vma->vm_file &&
-		    wpt_vma_trackable(vma)) {
-			stop = held_part(h, vma, end);
-			if (stop != WPT_GO_ON)
-				return stop;
-		}
-		h->addr = end;
+	while (h->addr < h->end && held_next(h, h->addr, &iv) && iv.start < h->end) {
+		h->addr = max(h->addr, iv.start);
+		stop = held_vmas(h, min(h->end, iv.end));
+		if (stop != WPT_GO_ON)
+			return stop;
 	}
 	h->addr = h->end;
 	return WPT_STOP_END;

@@ -130,8 +130,12 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 		trace_wptrack_arm(h->t->space->id, p->start & WPT_CHUNK_MASK,
 				  WPT_CHUNK_PAGES, why);
 	}
-	if (why != WPT_ARM_DONE)
+	if (why != WPT_ARM_DONE) {
+		/* See page_arm_clean(); it is found written the next time. */
+		if (why == WPT_ARM_PINNED || why == WPT_ARM_REFERENCED)
+			wpt_record_log_all(p->group, p->chunk, p->start);
 		return WPT_GO_ON;
+	}
 	if (huge_kept(h, p))
 		set_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
 	else

@@ -172,6 +172,28 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/*
+ * A clean page that is not armed, in a reset: the next walk need not look.  Or it turns
+ * out that somebody holds it, who has come with mremap() or before anybody could know:
+ * then it is not clean.  *@written: out.
+ */
+static enum wpt_stop page_arm_clean(struct wpt_harvest *h, struct wpt_piece *p,
+				    unsigned long addr, pte_t *ptep, bool *written)
+{
+	enum wpt_arm why = wpt_arm_pte(p->vma, ptep);
+
+	if (why == WPT_ARM_DONE) {
+		piece_armed(p, addr);
+		trace_wptrack_arm(h->t->space->id, addr, 1, why);
+	} else if (why == WPT_ARM_PINNED || why == WPT_ARM_REFERENCED) {
+		if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
+			return WPT_STOP_DRAIN;
+		wpt_page_note_written(p, wpt_page_index(addr), ptep_get(ptep));
+		*written = true;
+	}
+	return WPT_GO_ON;
+}
+
 /**
  * wpt_reset_run() - make pages clean that the record says are written
  * @h:    the harvest
@@ -212,16 +234,16 @@ enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 {
 	unsigned int i = wpt_page_index(addr);
 	pte_t pte = ptep_get(ptep);
+	bool written;
 
 	if (wpt_page_written(p, i, pte)) {
 		wpt_page_note_written(p, i, pte);
 		return page_reset(h, p, addr, ptep, pte);
 	}
-	/* Clean and unarmed: the next walk need not look. */
-	if (!wpt_pte_empty(pte) && !test_bit(i, p->chunk->armed) &&
-	    wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE)
-		piece_armed(p, addr);
-	return WPT_GO_ON;
+	if (wpt_pte_empty(pte) || test_bit(i, p->chunk->armed))
+		return WPT_GO_ON;
+	/* One that is held is counted when it is found written, the next time. */
+	return page_arm_clean(h, p, addr, ptep, &written);
 }
 
 enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
@@ -254,12 +276,9 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			written = true;
 		} else if (h->reset && p->trackable && p->chunk &&
 			   !wpt_pte_empty(pte) && !test_bit(i, p->chunk->armed)) {
-			/* Clean and unarmed: the next walk need not look. */
-			if (wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE) {
-				piece_armed(p, addr);
-				trace_wptrack_arm(h->t->space->id, addr, 1,
-						  WPT_ARM_DONE);
-			}
+			stop = page_arm_clean(h, p, addr, ptep, &written);
+			if (stop != WPT_GO_ON)
+				return stop;
 		}
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))

@@ -25,26 +25,29 @@ struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr)
  * @t:    the tracker, its space locked
  * @addr: the address
  *
- * Return: the bits or NULL if out of memory, or over the limit of the tracker's
- * user.  May sleep.
+ * Return: the bits, ERR_PTR(-ENOMEM), or ERR_PTR(-EDQUOT) over the limit of the
+ * tracker's user.  May sleep.
  */
 struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr)
 {
 	struct wpt_bits *bits = wpt_pending_find(t, addr);
+	int ret;
 
 	if (bits)
 		return bits;
-	if (wpt_account_charge(&t->account, sizeof(*bits)))
-		return NULL;
+	ret = wpt_account_charge(&t->account, sizeof(*bits));
+	if (ret)
+		return ERR_PTR(ret);
 	bits = kzalloc(sizeof(*bits), GFP_KERNEL_ACCOUNT);
 	if (bits && xa_err(xa_store(&t->pending, addr >> WPT_CHUNK_SHIFT, bits,
 				    GFP_KERNEL_ACCOUNT))) {
 		kfree(bits);
 		bits = NULL;
 	}
-	if (!bits)
-		wpt_user_uncharge(t->account.user, sizeof(*bits));
-	return bits;
+	if (bits)
+		return bits;
+	wpt_user_uncharge(t->account.user, sizeof(*bits));
+	return ERR_PTR(-ENOMEM);
 }
 
 /**
@@ -141,7 +144,7 @@ void wpt_pending_add(struct wpt_tracker *t, unsigned long start,
 		start = max(start, iv.start);
 		stop = min3(end, iv.end, wpt_chunk_end(start));
 		bits = wpt_pending_get(t, start);
-		if (!bits) {
+		if (IS_ERR(bits)) {
 			wpt_tracker_lose(t);
 			return;
 		}

@@ -41,7 +41,7 @@ void wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p)
 
 	list_for_each_entry(t, &h->t->space->trackers, node)
 		if (t != h->t && wpt_set_overlaps(&t->ranges, p->start, p->end) &&
-		    !wpt_pending_get(t, p->start))
+		    IS_ERR(wpt_pending_get(t, p->start)))
 			wpt_tracker_lose(t);
 }
 

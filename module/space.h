@@ -89,7 +89,6 @@ struct wpt_space {
 	/* Hull of the events that met no chunk and nothing mapped. */
 	spinlock_t hull_lock;
 	struct wpt_interval hull;	/* empty if end is 0; @hull_lock */
-	atomic_t hole_chunks;		/* records that such events have made */
 	bool hull_clears;		/* some of them took pages away */
 };
 

@@ -68,6 +68,7 @@ static void take_events(struct wpt_space *space)
 		return;
 	list_for_each_entry(t, &space->trackers, node) {
 		t->unsure_private |= clears;
+		t->unsure_gen++;
 		if (wpt_set_add(&t->unsure, hull.start, hull.end, WPT_UNKNOWN_MAX))
 			wpt_tracker_lose(t);
 	}
@@ -97,15 +98,17 @@ static void harvest_unlock(struct wpt_space *space, struct mm_struct *mm)
 /*
  * A reset of all that was written has passed: from now on everything is known
  * there.  Unsure it stays while an event is under way, which may have begun
- * before the range was tracked, or before the page was looked at.  If there is
- * no memory to cut a set, pages read written once more.
+ * before the range was tracked, or before the page was looked at; and what became so
+ * after wpt_held() was there.  If there is no memory to cut a set, pages read written
+ * once more.
  */
 static void learn(struct wpt_harvest *h, unsigned long from)
 {
 	if (from >= h->addr || !wpt_masks_plain(h->masks))
 		return;
 	wpt_set_del(&h->t->unknown, from, h->addr, WPT_UNKNOWN_MAX);
-	if (!atomic_read(&h->t->space->events)) {
+	if (!atomic_read(&h->t->space->events) &&
+	    h->unsure_gen == h->t->unsure_gen) {
 		wpt_set_del(&h->t->unsure, from, h->addr, WPT_UNKNOWN_MAX);
 		h->t->unsure_private &= h->t->unsure.nr > 0;
 	}
@@ -161,7 +164,7 @@ static int harvest_run(struct wpt_harvest *h,
 			return ret;
 		from = h->addr;
 		*stop = walk(h);
-		if (h->reset)
+		if (h->reset && walk == wpt_harvest)
 			learn(h, from);
 		harvest_unlock(space, h->mm);
 		trace_wptrack_harvest(space->id, h->t->id, from, h->addr,
@@ -306,7 +309,7 @@ static void start_written(struct wpt_tracker *t, unsigned long start,
 		chunk = wpt_record_chunk(rec, addr);
 		if (chunk) {
 			bits = wpt_pending_get(t, addr);
-			if (!bits) {
+			if (IS_ERR(bits)) {
 				wpt_tracker_lose(t);
 				return;
 			}
@@ -478,6 +481,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 {
 	struct wpt_harvest h = {
 		.t = t, .addr = start, .end = end, .masks = &written_masks,
+		.first = true,
 	};
 	struct wpt_set ranges = { };
 	enum wpt_stop stop;
@@ -521,6 +525,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 			start_written(t, start, end);
 		/* Older events may be at work in the range, beyond its first reset. */
 		start_unsure(t, start, end);
+		h.unsure_gen = t->unsure_gen;
 	}
 	harvest_unlock(t->space, h.mm);
 	if (ret)
@@ -643,6 +648,34 @@ static int scan_deliver(struct wpt_tracker *t, struct wpt_scan *s)
 	return ret;
 }
 
+/*
+ * Before a reset: memory of which something was not recorded may be held by somebody
+ * who goes on writing to it.
+ */
+static int scan_held(struct wpt_harvest *h)
+{
+	struct wpt_tracker *t = h->t;
+	struct wpt_space *space = t->space;
+	const unsigned long start = h->addr;
+	enum wpt_stop stop;
+	int ret;
+
+	if (READ_ONCE(space->hull.end) || READ_ONCE(space->lost_record)) {
+		ret = harvest_lock(space, h->mm);
+		if (ret)
+			return ret;
+		harvest_unlock(space, h->mm);
+	}
+	h->unsure_gen = READ_ONCE(t->unsure_gen);
+	smp_rmb();	/* whoever adds now is not counted, or is seen */
+	if (!READ_ONCE(t->lost) && !READ_ONCE(t->unknown.nr) && !READ_ONCE(t->unsure.nr))
+		return 0;
+	ret = harvest_run(h, wpt_held, &stop);
+	h->addr = start;
+	h->drains = 0;
+	return ret;
+}
+
 /* Will this scan, if it reaches its end, have reset every page? */
 static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
 {
@@ -692,14 +725,21 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		WRITE_ONCE(t->scans, t->scans + 1);
 		WRITE_ONCE(t->last_scan, ktime_get_ns());
 	}
-	if (h.reset)
-		wpt_watch_reset(&t->watch);
-
 	losses = READ_ONCE(t->losses);
+	if (h.reset) {
+		wpt_watch_reset(&t->watch);
+		ret = scan_held(&h);
+		if (ret)
+			goto out_mm;
+	}
 	do {
 		ret = harvest_run(&h, wpt_harvest, &stop);
 		s->walk_end = h.addr;
 		more = !ret && stop == WPT_STOP_FLUSH;
+		if (more && fatal_signal_pending(current)) {
+			ret = -EINTR;
+			more = false;
+		}
 		err = scan_deliver(t, s);
 		if (err) {
 			ret = err;

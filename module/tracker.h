@@ -53,6 +53,7 @@ struct wpt_tracker {
 	 */
 	struct wpt_set unknown;
 	struct wpt_set unsure;
+	unsigned int unsure_gen;	/* counts what is added to it */
 	bool unsure_private;		/* in private mappings as well, for once */
 	struct wpt_set leaving;		/* given up, and not forgotten yet; @lock */
 	bool forgetting;		/* it counts in space->forgetting; space->lock */

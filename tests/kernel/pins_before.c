@@ -71,9 +71,40 @@ START_TEST(pinned_before_it_is_tracked)
 }
 END_TEST
 
+/* From where nobody tracks: no event tells of the new place. */
+START_TEST(pinned_and_moved_into_tracked_memory)
+{
+	struct map map = map_make(MAP_KIND_MEMFD, PAGES, 5);
+	struct area to = hole(PAGES, 5), buf = area_sub(to, FIRST, PINNED);
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w = tracker_on(to);
+	struct io_uring ring;
+	size_t round;
+
+	touch_all(map.a);
+	if (!pin_buffer(&ring, area_sub(map.a, FIRST, PINNED)))
+		skip("io_uring: %s", strerror(errno));
+	made_readonly(map.a);
+	must(mremap(map.a.p, PAGES * PAGE, PAGES * PAGE,
+		    MREMAP_MAYMOVE | MREMAP_FIXED, to.p));
+	reset(w, to);
+	marks_set(m, FIRST, PINNED);
+	for (round = 0; round < 2; round++) {
+		int fd = source(round);
+
+		/* The kernel knows the buffer by its old address. */
+		pin_transfer(&ring, area_sub(map.a, FIRST, PINNED), fd, true, 0, PINNED);
+		close(fd);
+		expect_no_lost(w, to, m, RESET, "pinned");
+		ck_assert_uint_eq(buf.p[7 * PAGE], 0xc0 + round);
+	}
+}
+END_TEST
+
 void pins_before(Suite *s)
 {
 	TCase *tc = tcase_new(s, "before", TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, pinned_before_it_is_tracked, 0, 4);
+	tcase_add_test(tc, pinned_and_moved_into_tracked_memory);
 }
