@@ -8,8 +8,10 @@
 #include "maps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -30,6 +32,56 @@ static struct area make_map(const struct kind *k)
 	if (!map_exists(k->arg))
 		return (struct area){ NULL, 0 };
 	return map_make(k->arg, PAGES, 0).a;
+}
+
+/* Lower and upper layer are directories of the scratch disk. */
+static const char *overlay_dir(void)
+{
+	static char merged[256], options[1024];
+	const char *dir = ext4_dir();
+
+	if (merged[0] || !dir)
+		return dir ? merged : NULL;
+	snprintf(options, sizeof(options),
+		 "mkdir -p %s/lower %s/upper %s/work %s/merged", dir, dir, dir, dir);
+	if (system(options))
+		return NULL;
+	snprintf(options, sizeof(options),
+		 "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir);
+	snprintf(merged, sizeof(merged), "%s/merged", dir);
+	umount2(merged, MNT_DETACH);	/* of the test before */
+	if (!mount("overlay", merged, "overlay", 0, options))
+		return merged;
+	note("overlay: %s", strerror(errno));
+	merged[0] = 0;
+	return NULL;
+}
+
+/* A file of the lower layer, which is copied up when it is opened for writing. */
+static struct area make_overlay(const struct kind *k)
+{
+	static uint8_t data[PAGE];
+	char path[300];
+	const char *dir;
+	int fd, i;
+	void *p;
+
+	snprintf(path, sizeof(path), "%s/lower/%d", ext4_dir() ?: "", getpid());
+	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return (struct area){ NULL, 0 };
+	for (i = 0; i < (int)PAGES; i++)
+		must(write(fd, data, PAGE));
+	close(fd);
+	dir = overlay_dir();
+	if (!dir)
+		return (struct area){ NULL, 0 };
+	snprintf(path, sizeof(path), "%s/%d", dir, getpid());
+	fd = must(open(path, O_RDWR | O_CLOEXEC));
+	p = must(mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+		      k->arg ? MAP_SHARED : MAP_PRIVATE, fd, 0));
+	close(fd);
+	return (struct area){ p, PAGES };
 }
 
 static struct area make_readonly(const struct kind *k)
@@ -97,6 +149,8 @@ static const struct kind kinds[] = {
 	{ "System V shared memory", make_map, MAP_KIND_SYSV, 0, true },
 	{ "ext4 file, shared", make_map, MAP_KIND_EXT4, 0, true },
 	{ "ext4 file, private", make_map, MAP_KIND_EXT4_PRIVATE, 0, true },
+	{ "overlayfs file, shared", make_overlay, 1, 0, false },
+	{ "overlayfs file, private", make_overlay, 0, 0, false },
 	{ "transparent huge page", make_thp, 0, 0, false },
 	{ "the same, kept huge", make_thp, 0, WPTRACK_TRACK_KEEP_HUGE, false },
 	{ "huge zero page", make_zero, 0, 0, false },
@@ -136,7 +190,7 @@ static bool populated(const struct kind *k, struct area a, char *cell, size_t le
 	struct wptrack *w = tracker_self();
 
 	/* The others are populated, or cannot be written to. */
-	if (k->make == make_map || k->make == make_hugetlb)
+	if (k->make == make_map || k->make == make_hugetlb || k->make == make_overlay)
 		touch_all(a);
 	track(w, a, k->flags);
 	if (!(categories(w, a.p) & WPTRACK_PAGE_WPALLOWED)) {

@@ -30,7 +30,7 @@ OPTIONS = {
     "refuse": {"load": False},
     "full": {"full": True, "memory": "2G"},
     "pins": {"slow_disk": True},
-    "memory": {"memory": "4G"},
+    "memory": {"memory": "4G", "drivers": ("overlay",)},
     # One CPU: two nodes and many forks; rep stosb is slow in the emulator.
     "events": {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm", "append": "hugepages=24",
                "drivers": ("lzo-rle", "zram")},
