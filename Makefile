@@ -33,7 +33,7 @@ unit:
 	$(MAKE) -C userspace O=$(CURDIR)/build/userspace check
 
 test:
-	@tests/vm/setup
+	@tests/vm/setup $(if $(filter kasan,$(KERNELS)),--debug)
 	@tests/vm/test
 
 demo:

@@ -5,6 +5,7 @@ import unittest
 
 import env
 import boot
+import debug
 import kernels
 import tap
 
@@ -123,6 +124,15 @@ class Console(unittest.TestCase):
     def test_only_int3_is_spurious(self):
         self.assertTrue(boot.SPURIOUS.search("Oops: int3: 0000 [#1] PREEMPT SMP"))
         self.assertFalse(boot.SPURIOUS.search("Oops: 0000 [#1] PREEMPT SMP"))
+
+
+class Configuration(unittest.TestCase):
+    def test_dropped_options_are_seen(self):
+        want = debug.wanted(["CONFIG_A=y\nCONFIG_B=m\n", "CONFIG_C=n\nCONFIG_B=y\n"])
+        self.assertEqual(debug.dropped(want, "CONFIG_A=y\nCONFIG_B=y\n"), [])
+        self.assertEqual(debug.dropped(want, "# CONFIG_A is not set\nCONFIG_B=m\n"
+                                       "CONFIG_C=y\n"),
+                         ["CONFIG_A=y", "CONFIG_B=y", "CONFIG_C=n"])
 
 
 class List(unittest.TestCase):

@@ -18,6 +18,11 @@ CONTROL = "control"		# other suites, with the hook off
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
 
+# Suites that need what only some kernels have.
+ONLY = {
+    "full": lambda kernel: not kernel.debug,
+}
+
 # Boot options that differ from boot.Options.
 OPTIONS = {
     "refuse": {"load": False},
@@ -46,6 +51,10 @@ def names():
             KERNELS_OWN + [CONTROL, "full"])
 
 
+def runs_on(kernel, name):
+    return ONLY.get(name, lambda kernel: True)(kernel)
+
+
 def prepare(name):
     """What has to be made on this machine for one suite only."""
     if name in KERNELS_OWN:
@@ -54,6 +63,7 @@ def prepare(name):
 
 
 def _options(name):
+    """How to boot for a suite.  What the environment says about it goes inside."""
     options = dict(OPTIONS.get(name, {}))
     if name in PRELOAD:
         options["dynamic"] = {"dynamic/" + name: os.path.join(
@@ -95,12 +105,15 @@ def run(kernel, name):
         return _control(kernel)
     r, text, retried = _boot(kernel, name, "/tests/" + name, **_options(name))
     points = tap.parse(text)
+    if r.leaks is not None:
+        points.append(tap.Point("nothing leaked", tap.FAILED if r.leaks else tap.PASSED,
+                                "kmemleak found something, see the console"))
     for problem in r.problems:
         points.append(tap.Point("kernel", tap.FAILED, problem))
     if not r.problems:
         points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
     if name == "memory":
-        wrong = kinds.differences(kernel.name, text)
+        wrong = kinds.differences(kernel.abi if kernel.debug else kernel.name, text)
         points.append(tap.Point("docs/memory.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
     if r.status and not any(p.state == tap.FAILED for p in points):
