@@ -35,7 +35,7 @@ unit:
 	$(MAKE) -C userspace O=$(CURDIR)/build/userspace check
 
 test:
-	@tests/vm/setup
+	@tests/vm/setup $(if $(filter kasan,$(KERNELS)),--debug)
 	@tests/vm/test
 
 # WALL=1: time instead of instructions.

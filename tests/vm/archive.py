@@ -119,18 +119,24 @@ def newest(kernel):
     return _remembered(kernel.name, lookup)
 
 
+def newest_package(name, suites, prefix, pattern):
+    """{package, version} of the newest package whose name matches."""
+    def lookup():
+        package, version = _lookup(name, suites, prefix, pattern)
+        return {"package": package, "version": version}
+    return _remembered(name, lookup)
+
+
 def newest_source():
     """{package, version} of the newest kernel source."""
-    def lookup():
-        package, version = _lookup("source", kernels.SOURCE_SUITES, "linux-source-",
-                                   r"linux-source-\d+\.\d+")
-        return {"package": package, "version": version}
-    return _remembered("source", lookup)
+    return newest_package("source", kernels.SOURCE_SUITES, "linux-source-",
+                          r"linux-source-\d+\.\d+")
 
 
-def download(package, version, directory):
-    """Fetch a package of the source suites; returns its path."""
-    env.sh(["apt-get"] + _apt("source", kernels.SOURCE_SUITES) +
+def download(package, version, directory, name="source",
+             suites=kernels.SOURCE_SUITES):
+    """Fetch a package, by default of the source suites; returns its path."""
+    env.sh(["apt-get"] + _apt(name, suites) +
            ["download", "%s=%s" % (package, version)],
            "downloading %s %s" % (package, version), cwd=directory)
     return os.path.join(directory, os.listdir(directory)[0])

@@ -47,6 +47,12 @@ APPEND = ("console=ttyS0 loglevel=7 printk.time=1 panic=-1 oops=panic "
           "systemd.mask=serial-getty@ttyS0.service")
 
 
+# Kernels that watch themselves take their time, and memory.
+DEBUG_SLOWNESS = 8
+DEBUG_MEMORY = "1500M"
+# What the suites take from the environment.
+PASSED_ON = ["WPTRACK_TEST_SECONDS", "WPTRACK_TEST_SEED", "CK_RUN_CASE"]
+
 _running = set()
 
 
@@ -82,6 +88,7 @@ class Result:
         self.status = None	# of the command
         self.problems = []	# sentences
         self.splat = []		# lines of the console
+        self.leaks = None	# how many kmemleak found; None: it is not there
         self.stats = {}		# /proc/wptrack/stats after the command
         self.spurious = False
         self.seconds = 0
@@ -108,6 +115,8 @@ class Stream:
         self.failed = []
         self.stats = ""
         self.unload = ""
+        self.leaks = None
+        self.gcov = ""
 
     def _text(self, data):
         if self._section in ("boot", "run"):
@@ -116,6 +125,8 @@ class Stream:
             self.stats += data.decode(errors="replace")
         elif self._section == "unload":
             self.unload += data.decode(errors="replace")
+        elif self._section == "gcov":
+            self.gcov += data.decode(errors="replace")
 
     def feed(self, data):
         self._buf += data
@@ -146,21 +157,29 @@ class Stream:
         elif kind == "status":
             self.status = int(text)
             self._section = "after"
-        elif kind in ("stats", "unload"):
+        elif kind in ("stats", "unload", "gcov"):
             self._section = kind
+        elif kind == "leaks":
+            self.leaks = int(text)
         elif kind == "failed":
             self.failed.append(text)
         elif kind == "end":
             self.ended = True
 
 
-def _payload(put, command, nonce, opts):
+def _payload(put, kernel, command, nonce, opts):
     """Everything that is particular to one boot; put(name, source or bytes)."""
     load = "none"
     if opts.module and opts.load:
         load = "modprobe" if opts.full else "insmod"
-    put("conf", ("NONCE=%s\nLOAD=%s\nMODULE_ARGS=%s\n" % (
-        nonce, load, shlex.quote(opts.module_args))).encode())
+    conf = "NONCE=%s\nLOAD=%s\nMODULE_ARGS=%s\n" % (
+        nonce, load, shlex.quote(opts.module_args))
+    if kernel.debug:
+        conf += "export CK_TIMEOUT_MULTIPLIER=%d\n" % DEBUG_SLOWNESS
+    for name in PASSED_ON:
+        if name in os.environ:
+            conf += "export %s=%s\n" % (name, shlex.quote(os.environ[name]))
+    put("conf", conf.encode())
     put("command", (command + "\n").encode())
     put("job", os.path.join(env.TOP, "tests/vm/guest/job"))
     put("bin/vmexit", build.vmexit())
@@ -201,7 +220,7 @@ def _initramfs(path, kernel, command, nonce, opts):
             c.file("vm/" + name, source)
         else:
             c.tree(source, "vm/" + name)
-    _payload(put, command, nonce, opts)
+    _payload(put, kernel, command, nonce, opts)
     if opts.module:
         c.tree(build.module(kernel), "lib/wptrack.ko")
     # Named so that the shell loads them in this order.
@@ -210,7 +229,7 @@ def _initramfs(path, kernel, command, nonce, opts):
     c.close()
 
 
-def _job_disk(path, command, nonce, opts):
+def _job_disk(path, kernel, command, nonce, opts):
     """The payload as a small ext4 disk, for the full userland."""
     tree = path + ".tree"
 
@@ -224,7 +243,7 @@ def _job_disk(path, command, nonce, opts):
             shutil.copytree(source, to, symlinks=True, dirs_exist_ok=True)
         else:
             shutil.copy2(source, to)
-    _payload(put, command, nonce, opts)
+    _payload(put, kernel, command, nonce, opts)
     build.ext4(path, "256M", source=tree)
     root.remove(tree)
 
@@ -254,14 +273,29 @@ def kill_all():
         q.terminate()
 
 
+def _timeout(kernel, opts):
+    # A long run that was asked for is allowed several tests of that length.
+    asked = 6 * int(os.environ.get("WPTRACK_TEST_SECONDS") or 0)
+    return (opts.timeout + asked) * (DEBUG_SLOWNESS if kernel.debug else 1)
+
+
+def _memory(kernel, opts):
+    return DEBUG_MEMORY if kernel.debug and opts.memory == "1G" else opts.memory
+
+
+def _smp(kernel, opts):
+    # Without ACPI (debug/base.config) processors are found in sockets only.
+    sockets = opts.smp if kernel.debug else min(opts.nodes, opts.smp)
+    return "%d,sockets=%d" % (opts.smp, sockets)
+
+
 def _qemu(result, kernel, command, nonce, opts):
     where = result.directory
     # timeout: nothing may be left running if this process is killed.
-    argv = ["timeout", "--foreground", "-k", "5", str(opts.timeout + 30),
-            "qemu-system-x86_64", "-accel",
+    argv = ["timeout", "--foreground", "-k", "5",
+            str(_timeout(kernel, opts) + 30), "qemu-system-x86_64", "-accel",
             "tcg,thread=single" if opts.icount else _accel(), *_clock(opts),
-            "-m", opts.memory,
-            "-smp", "%d,sockets=%d" % (opts.smp, min(opts.nodes, opts.smp)), "-nodefaults",
+            "-m", _memory(kernel, opts), "-smp", _smp(kernel, opts), "-nodefaults",
             "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-chardev", "file,id=con,path=" + result.console,
@@ -280,10 +314,12 @@ def _qemu(result, kernel, command, nonce, opts):
                      "-numa", "node,nodeid=%d,memdev=node%d%s"
                      % (n, n, ",cpus=%d" % n if n < opts.smp else "")]
     append = APPEND
+    if opts.full and kernel.debug:
+        raise env.Fail("%s has no userland of its own: no full boot" % kernel.name)
     if opts.full:
         disk("wp-root", "format=raw,snapshot=on,file=" + image.full(kernel, opts.module))
         job = os.path.join(where, "job.img")
-        _job_disk(job, command, nonce, opts)
+        _job_disk(job, kernel, command, nonce, opts)
         disk("wp-job", "format=raw,file=" + job)
         append += " " + image.root_argument()
     else:
@@ -310,6 +346,7 @@ def _judge(result, code, stream, timed_out):
     if stream.unload.strip():
         result.problems.append("unloading: " + stream.unload.strip())
     result.status = stream.status
+    result.leaks = stream.leaks
     result.stats = dict((line.split(None, 1) + [""])[:2]
                         for line in stream.stats.splitlines() if line.strip())
     for key, want in (("trackers", "0"), ("spaces", "0"), ("armed", "0"),
@@ -338,7 +375,7 @@ def boot(kernel, command, opts, name, output=None):
     argv = _qemu(result, kernel, command, nonce, opts)
     stream = Stream(nonce, output or (lambda data: None))
     begin = time.monotonic()
-    end = begin + opts.timeout
+    end = begin + _timeout(kernel, opts)
     timed_out = None
     with open(os.path.join(directory, "qemu.log"), "wb") as err:
         qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
@@ -348,7 +385,7 @@ def boot(kernel, command, opts, name, output=None):
         while True:
             left = end - time.monotonic()
             if left <= 0:
-                timed_out = opts.timeout
+                timed_out = _timeout(kernel, opts)
                 break
             if select.select([qemu.stdout], [], [], min(left, 1))[0]:
                 data = os.read(qemu.stdout.fileno(), 65536)
@@ -368,5 +405,7 @@ def boot(kernel, command, opts, name, output=None):
     if code not in (0, EXIT_CODE) and not timed_out:
         result.problems.append("QEMU: " + env.read(
             os.path.join(directory, "qemu.log"), "").strip())
+    if stream.gcov:
+        env.write(os.path.join(directory, "gcov.tar.gz.b64"), stream.gcov)
     _judge(result, code, stream, timed_out)
     return result

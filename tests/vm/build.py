@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import debug
 import env
 import root
 
@@ -59,20 +60,30 @@ def sync(names, target):
     env.write(manifest, "\n".join(want))
 
 
+def debug_work(kernel):
+    """Where the module is compiled for a debug kernel."""
+    return os.path.join(env.BUILD, "module", kernel.name, "src")
+
+
 def module(kernel, show=False):
     """Compile the module for a kernel; returns the path of the .ko."""
     base = root.prepare(kernel)
     with env.lock("module-%s-%s" % (kernel.name, env.digest(env.TOP)[:8])):
-        work = base + root.BUILD_DIR
+        work = debug_work(kernel) if kernel.debug else base + root.BUILD_DIR
         sync(MODULE_SOURCES, work)
         if not os.path.exists(work + "/Kbuild"):
             raise env.Fail("there is no Kbuild at the top of the project")
-        script = "exec make -s -j2 -C /lib/modules/%s/build M=%s modules" % (
-            root.release(kernel), root.BUILD_DIR)
-        p = subprocess.run(root.chroot(base, script), stdin=subprocess.DEVNULL,
+        if kernel.debug:
+            # Without gcov in the kernel the variable means nothing.
+            argv = ["make", "-s", "-j2", "-C", os.path.join(base, debug.KDIR),
+                    "M=" + work, "GCOV_PROFILE=y", "modules"]
+        else:
+            argv = root.chroot(base, "exec make -s -j2 -C /lib/modules/%s/build M=%s "
+                               "modules" % (root.release(kernel), root.BUILD_DIR))
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            universal_newlines=True, env=root.ENVIRON)
-        text = p.stdout.replace(root.BUILD_DIR + "/", "")
+        text = p.stdout.replace(work + "/", "").replace(root.BUILD_DIR + "/", "")
         text = "".join(x + "\n" for x in text.splitlines()
                        if "Skipping BTF generation" not in x)
         if p.returncode:

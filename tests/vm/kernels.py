@@ -9,7 +9,10 @@ import collections
 
 import env
 
-Kernel = collections.namedtuple("Kernel", "name codename suites abi default")
+# debug: None, or the fragments in tests/vm/debug/ that make its configuration; such
+# a kernel is built here from Debian's source of the kernel whose name is in abi.
+Kernel = collections.namedtuple("Kernel", "name codename suites abi default debug",
+                                defaults=[None])
 
 # abi matches what stands between "linux-image-" and "-<flavour>".
 KERNELS = [
@@ -23,6 +26,8 @@ KERNELS = [
            r"7\.2\.\d+\+deb14", True),
     Kernel("7.3", "sid", ["sid", "experimental"],
            r"7\.3(\.\d+\+deb14)?", False),
+    Kernel("kasan", "trixie", ["trixie", "trixie-security"], "6.12", False,
+           ["base", "kasan"]),
 ]
 
 FLAVOUR = "cloud-amd64"
@@ -47,6 +52,8 @@ def readme_table():
     """The support table of README.md (tests/vm/test checks that it agrees)."""
     rows = ["| kernel | Debian suite | tested by default |", "|---|---|---|"]
     for k in KERNELS:
+        if k.debug:
+            continue
         rows.append("| %s | %s | %s |" % (
             k.name, "experimental" if "experimental" in k.suites else k.codename,
             "yes" if k.default else "on request (`KERNELS=%s`)" % k.name))

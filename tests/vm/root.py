@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A Debian root per kernel: the release's userland, kernel, headers and dkms.
+A debug kernel's (debug.py) has only what booting it and compiling for it needs.
 
 It serves three ends: modules are compiled in it (with the compiler that belongs
 to the kernel), its /boot has the kernel to boot, and `--full` boots a copy.
@@ -12,6 +13,7 @@ import shutil
 import time
 
 import archive
+import debug
 import env
 
 PACKAGES = ["dkms", "gcc", "make", "kmod", "udev", "systemd-sysv",
@@ -27,11 +29,15 @@ _EXCLUDE = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
 
 
 def path(kernel):
+    if kernel.debug:
+        return debug.path(kernel)
     return os.path.join(env.CACHE, "root", kernel.name)
 
 
 def release(kernel):
     """What `uname -r` says in a VM of this kernel."""
+    if kernel.debug:
+        return debug.release(kernel)
     return archive.newest(kernel)["release"]
 
 
@@ -75,6 +81,8 @@ def chroot(tree, script):
 
 def prepare(kernel):
     """Make the root unless the one that is there has the newest kernel."""
+    if kernel.debug:
+        return debug.prepare(kernel)
     with env.lock("root-" + kernel.name):
         new = archive.newest(kernel)
         include = PACKAGES + ["linux-image-" + new["release"],

@@ -5,6 +5,7 @@ import unittest
 
 import env
 import boot
+import debug
 import figures
 import kernels
 import suites
@@ -171,6 +172,15 @@ class Costs(unittest.TestCase):
         self.assertRaises(env.Fail, figures.parse, "Segmentation fault\n")
 
 
+class Configuration(unittest.TestCase):
+    def test_dropped_options_are_seen(self):
+        want = debug.wanted(["CONFIG_A=y\nCONFIG_B=m\n", "CONFIG_C=n\nCONFIG_B=y\n"])
+        self.assertEqual(debug.dropped(want, "CONFIG_A=y\nCONFIG_B=y\n"), [])
+        self.assertEqual(debug.dropped(want, "# CONFIG_A is not set\nCONFIG_B=m\n"
+                                       "CONFIG_C=y\n"),
+                         ["CONFIG_A=y", "CONFIG_B=y", "CONFIG_C=n"])
+
+
 class List(unittest.TestCase):
     def test_names_are_unique(self):
         names = kernels.names(default_only=False)
@@ -194,7 +204,7 @@ class Boots(unittest.TestCase):
     def run_as(self, text, status=0):
         """What suites.run() makes of a boot that printed this."""
         class Result:
-            problems, seconds, splat = [], 9, []
+            problems, seconds, splat, leaks = [], 9, [], None
         Result.status = status
         real, suites._boot = suites._boot, lambda *a, **k: (Result, text, 0)
         try:

@@ -25,6 +25,11 @@ BENCH = "bench"			# costs, in instructions
 BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc"
 BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
+# Suites that need what only some kernels have.
+ONLY = {
+    "full": lambda kernel: not kernel.debug,
+}
+
 # Boot options that differ from boot.Options.
 OPTIONS = {
     "refuse": {"load": False},
@@ -78,6 +83,10 @@ def boots(chosen):
         yield now
 
 
+def runs_on(kernel, name):
+    return ONLY.get(name, lambda kernel: True)(kernel)
+
+
 def prepare(name):
     """What has to be made on this machine for one suite only."""
     if name in KERNELS_OWN:
@@ -86,6 +95,7 @@ def prepare(name):
 
 
 def _options(names):
+    """How to boot for suites.  What the environment says about it goes inside."""
     options = dict(OPTIONS.get(names[0], {}))
     options["timeout"] = boot.Options.timeout * len(names)
     if SOAK in names:
@@ -140,7 +150,7 @@ def _script(names):
 def _points(kernel, name, text, status):
     points = tap.parse(text)
     if name == "memory":
-        wrong = kinds.differences(kernel.name, text)
+        wrong = kinds.differences(kernel.abi if kernel.debug else kernel.name, text)
         points.append(tap.Point("docs/memory.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
     if name == "events":
@@ -179,6 +189,10 @@ def run(kernel, names):
             points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began")]
         if name == names[-1]:
             points += [tap.Point("kernel", tap.FAILED, x) for x in r.problems]
+            if r.leaks is not None:
+                points.append(tap.Point(
+                    "nothing leaked", tap.FAILED if r.leaks else tap.PASSED,
+                    "kmemleak found something, see the console"))
             if not r.problems:
                 points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
         yield name, Outcome(points, r, retried,
