@@ -82,14 +82,14 @@ static int copy_region(const struct wptrack_region *r, void *ctx)
 		remote[i] = (struct iovec){ world->a.p + (first + i) * PAGE, 8 };
 		local[i] = (struct iovec){ &t->known[first + i], 8 };
 	}
-	for (i = 0; i < pages; i += 512) {
-		size_t n = pages - i < 512 ? pages - i : 512;
+	for (i = 0; i < pages; i += 64) {
+		size_t n = pages - i < 64 ? pages - i : 64, k;
 
 		ck_assert_int_eq(must(process_vm_readv(t->pid, local + i, n,
 						       remote + i, n, 0)), n * 8);
+		for (k = first + i; k < first + i + n; k++)
+			soak_note(&world->page[k], SOAK_REPORT, 0, t->known[k]);
 	}
-	for (i = first; i < first + pages; i++)
-		soak_note(&world->page[i], SOAK_REPORT, 0, t->known[i]);
 	sum.reported += pages;
 	return 0;
 }

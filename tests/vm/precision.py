@@ -15,6 +15,7 @@ import kernels
 DOC = os.path.join(env.TOP, "docs/precision.md")
 OURS, PEER = "wptrack", "WP_ASYNC"
 WORDS = ["none", "some", "most"]
+NEVER = ["hugetlb, shared"]		# on some kernels
 _CELL = re.compile(
     r"^# CELL (.*) \| (.*) \| (\w+) \| lost (\d+) \| over (\d+) (\d+) (\d+), "
     r"after a fork (\d+) (\d+) (\d+) \| of (\d+)( always)?( chance)?$", re.M)
@@ -28,6 +29,8 @@ class Cell:
         self.lost = int(rest[0])
         self.over = [int(x) for x in rest[1:7]]
         self.of = int(rest[7])
+        # Memory that this kernel cannot arm, see docs/memory.md.
+        self.never = bool(rest[8]) and kind in NEVER
         self.chance = bool(rest[9])
 
     def worst(self):
@@ -35,7 +38,7 @@ class Cell:
 
     def word(self):
         """How many of the pages that were not written."""
-        return WORDS[(self.worst() > 0) + (self.worst() >= self.of // 4)]
+        return WORDS[(self.worst() > 0) + (3 * self.worst() >= self.of)]
 
 
 def seen(text):
@@ -88,7 +91,7 @@ def problems(text):
     cells = seen(text)
     words, worse = documented()
     for (event, kind, oracle), cell in cells.items():
-        if oracle != OURS:
+        if oracle != OURS or cell.never:
             continue
         doc = next((w for e, k, w in words if e in (event, ANY) and
                     _covers(k, kind)),
@@ -146,7 +149,8 @@ def _join(runs, event, some):
 def _word(runs, event, kind):
     """The worst of all kernels."""
     cells = [c[event, kind, OURS] for c in runs.values() if (event, kind, OURS) in c]
-    return max((c.word() for c in cells), key=WORDS.index)
+    return max((c.word() for c in cells if not c.never), key=WORDS.index,
+               default="none")
 
 
 def _show(runs, head, groups):
