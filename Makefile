@@ -2,6 +2,7 @@
 #
 #   make              the module for the running kernel, and the tools
 #   make test         everything on every kernel (KERNELS="6.1" SUITES="anon")
+#   make bench        costs, beside those of the kernel's own ways (KERNELS="6.12 7.2")
 #   make demo         redis on a stock kernel, tracked and verified
 #   make install      module (through dkms) and tools on this machine
 #   make deb          Debian packages, into build/deb
@@ -35,6 +36,11 @@ unit:
 test:
 	@tests/vm/setup
 	@tests/vm/test
+
+# WALL=1: time instead of instructions.
+bench:
+	@tests/vm/setup
+	@tests/vm/bench $(if $(WALL),--wall)
 
 demo:
 	@tests/vm/setup
@@ -82,5 +88,5 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all module tools suites unit test demo install-source install-module \
+.PHONY: all module tools suites unit test bench demo install-source install-module \
 	install-tools install uninstall deb clean distclean

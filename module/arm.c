@@ -44,10 +44,11 @@ bool wpt_vma_trackable(struct vm_area_struct *vma)
 	return true;
 }
 
-static int expected_refs(struct page *page)
+/* @table: mapped by a page table, so it is not hugetlb. */
+static __always_inline int expected_refs(struct page *page, bool table)
 {
-	return PageHuge(page) ? wpt_hugetlb_expected_refs(page) :
-				wpt_page_expected_refs(page);
+	return !table && PageHuge(page) ? wpt_hugetlb_expected_refs(page) :
+					  wpt_page_expected_refs(page);
 }
 
 /*
@@ -60,19 +61,44 @@ static int expected_refs(struct page *page)
  * The numbers are read without stopping anybody.  Mappings by others may come
  * and go meanwhile, so their number is read on both sides of the references.
  */
-static bool page_is_held(struct page *page, int ours)
+static __always_inline bool refs_differ(struct page *page, int ours, bool table)
 {
-	int expected = expected_refs(page);
+	int expected = expected_refs(page, table);
 	int refs;
 
 	smp_rmb();
 	refs = wpt_page_refs(page) - ours;
 	smp_rmb();
-	return refs != expected || expected_refs(page) != expected;
+	return refs != expected || expected_refs(page, table) != expected;
+}
+
+/*
+ * A fault that maps several pages of a large folio of a file counts its mappings
+ * first and its references after: in between, a reference too many would be taken
+ * for one of these.  It holds the lock of the folio.
+ */
+static noinline bool large_is_held(struct page *page, int ours)
+{
+	struct page *head = compound_head(page);
+	bool held;
+
+	if (!trylock_page(head))
+		return true;
+	held = refs_differ(page, ours, true);
+	unlock_page(head);
+	return held;
+}
+
+static __always_inline bool page_is_held(struct page *page, int ours, bool table)
+{
+	if (unlikely(PageCompound(page)) && (table || !PageHuge(page)) &&
+	    !wpt_page_anon(page))
+		return large_is_held(page, ours);
+	return refs_differ(page, ours, table);
 }
 
 /* Returns what the pte was just before.  A full barrier. */
-static pte_t arm(pte_t *ptep)
+static __always_inline pte_t arm(pte_t *ptep)
 {
 	pte_t old = READ_ONCE(*ptep);
 
@@ -91,6 +117,9 @@ static void disarm(pte_t *ptep, pte_t old)
 		new = wpt_pte_mkunmarked(old);
 		if (pte_young(cur))
 			new = pte_mkyoung(new);
+		/* By a CPU that has not been told yet that it is read-only. */
+		if (pte_dirty(cur) && !pte_dirty(old))
+			new = pte_mkdirty(new);
 	} while (!wpt_pte_cmpxchg(ptep, &cur, new));
 }
 
@@ -98,8 +127,9 @@ static void disarm(pte_t *ptep, pte_t old)
  * A present entry, of a page table or huge: x86 has the same bits in both.
  * @page is NULL for a zero page.
  */
-static enum wpt_arm arm_entry(struct vm_area_struct *vma, pte_t *ptep,
-			      struct page *page)
+static __always_inline enum wpt_arm arm_entry(struct vm_area_struct *vma,
+					      pte_t *ptep, struct page *page,
+					      bool table)
 {
 	pte_t old = READ_ONCE(*ptep);
 	enum wpt_arm why;
@@ -128,7 +158,7 @@ static enum wpt_arm arm_entry(struct vm_area_struct *vma, pte_t *ptep,
 		return WPT_ARM_DONE;
 	if (wpt_page_maybe_pinned(page))
 		why = WPT_ARM_PINNED;
-	else if (page_is_held(page, 0))
+	else if (page_is_held(page, 0, table))
 		why = WPT_ARM_REFERENCED;
 	else
 		return WPT_ARM_DONE;
@@ -162,10 +192,12 @@ enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep)
 
 	if (!pte_present(pte))
 		return WPT_ARM_SWAPPED;
-	page = wpt_pte_page(pte);
+	/* No raw frames here (wpt_vma_walkable()): what is not special has a page. */
+	page = pte_special(pte) || is_zero_pfn(pte_pfn(pte)) ? NULL :
+							       pte_page(pte);
 	if (!page && !wpt_pte_zero(pte))
 		return WPT_ARM_UNTRACKABLE;
-	return arm_entry(vma, ptep, page);
+	return arm_entry(vma, ptep, page, true);
 }
 
 /**
@@ -191,7 +223,7 @@ enum wpt_arm wpt_arm_huge(struct vm_area_struct *vma, pmd_t *pmdp)
 	if (!page || (!wpt_page_anon(page) && !(vma->vm_flags & VM_SHARED)))
 		return WPT_ARM_UNTRACKABLE;
 	/* The first page stands for all: they have their references in common. */
-	return arm_entry(vma, (pte_t *)pmdp, page);
+	return arm_entry(vma, (pte_t *)pmdp, page, false);
 }
 
 /**
@@ -213,7 +245,7 @@ bool wpt_arm_cache_held(struct vm_area_struct *vma, unsigned long addr)
 			     linear_page_index(vma, addr));
 	if (!page)
 		return false;
-	held = page_is_held(page, 1);
+	held = page_is_held(page, 1, false);
 	put_page(page);
 	return held;
 }

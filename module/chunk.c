@@ -16,10 +16,12 @@ static void group_free_rcu(struct rcu_head *head)
 	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
 }
 
-/* Without an account nobody pays, and nothing may sleep. */
+#define RECORD_UNPAID	(GFP_NOWAIT | __GFP_NOWARN)
+
+/* Without an account nothing may sleep. */
 static gfp_t record_gfp(const struct wpt_account *acct)
 {
-	return acct ? GFP_KERNEL_ACCOUNT : GFP_NOWAIT | __GFP_NOWARN;
+	return acct ? GFP_KERNEL_ACCOUNT : RECORD_UNPAID;
 }
 
 static void *record_alloc(struct kmem_cache *cache, size_t size,
@@ -38,10 +40,33 @@ static void *record_alloc(struct kmem_cache *cache, size_t size,
 	return ERR_PTR(-ENOMEM);
 }
 
+/*
+ * A chunk that the notifier needs.  The memory cgroup of the task that changes its
+ * ptes is charged, if it has room; a few are free of charge.
+ */
+static struct wpt_chunk *chunk_alloc_event(struct wpt_record *rec)
+{
+	struct wpt_chunk *chunk;
+
+	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID | __GFP_ACCOUNT);
+	if (chunk)
+		return chunk;
+	if (atomic_long_read(&rec->nr_unpaid) >= WPT_UNPAID_MAX)
+		return ERR_PTR(-ENOMEM);
+	chunk = kmem_cache_zalloc(chunk_cache, RECORD_UNPAID);
+	if (!chunk)
+		return ERR_PTR(-ENOMEM);
+	atomic_long_inc(&rec->nr_unpaid);
+	__set_bit(WPT_CHUNK_UNPAID, &chunk->flags);
+	return chunk;
+}
+
 /* Nobody will see it any more. */
-static void chunk_retire(struct wpt_chunk *chunk)
+static void chunk_retire(struct wpt_record *rec, struct wpt_chunk *chunk)
 {
 	wpt_user_uncharge(chunk->user, sizeof(*chunk));
+	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
+		atomic_long_dec(&rec->nr_unpaid);
 	call_rcu(&chunk->rcu, chunk_free_rcu);
 }
 
@@ -57,9 +82,14 @@ static void group_retire(struct wpt_group *group)
  */
 void wpt_record_init(struct wpt_record *rec)
 {
+	unsigned int i;
+
 	xa_init(&rec->groups);
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
+	atomic_long_set(&rec->nr_unpaid, 0);
 }
 
 /**
@@ -74,17 +104,51 @@ void wpt_record_destroy(struct wpt_record *rec)
 	unsigned long index;
 	unsigned int i;
 
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], NULL);
 	xa_for_each(&rec->groups, index, group) {
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			struct wpt_chunk *chunk =
 				rcu_dereference_raw(group->chunk[i]);
 
 			if (chunk)
-				chunk_retire(chunk);
+				chunk_retire(rec, chunk);
 		}
 		group_retire(group);
 	}
 	xa_destroy(&rec->groups);
+}
+
+/*
+ * So that the hooks find the group without the way through the tree.  Under the lock
+ * of the groups, so that one that goes is not remembered after.
+ */
+static void record_remember(struct wpt_record *rec, struct wpt_group *group)
+{
+	rcu_assign_pointer(rec->recent[group->index % WPT_RECENT_GROUPS], group);
+}
+
+static void record_disremember(struct wpt_record *rec, struct wpt_group *group)
+{
+	struct wpt_group __rcu **place =
+		&rec->recent[group->index % WPT_RECENT_GROUPS];
+
+	if (rcu_access_pointer(*place) == group)
+		RCU_INIT_POINTER(*place, NULL);
+}
+
+/**
+ * wpt_record_visited() - a harvest is at a group, whose pages will be written soon
+ * @rec:   the record
+ * @group: one of its groups; the caller holds the space lock
+ */
+void wpt_record_visited(struct wpt_record *rec, struct wpt_group *group)
+{
+	if (rcu_access_pointer(rec->recent[group->index % WPT_RECENT_GROUPS]) == group)
+		return;
+	xa_lock(&rec->groups);
+	record_remember(rec, group);
+	xa_unlock(&rec->groups);
 }
 
 static struct wpt_group *record_get_group(struct wpt_record *rec,
@@ -99,6 +163,7 @@ static struct wpt_group *record_get_group(struct wpt_record *rec,
 	group = record_alloc(group_cache, sizeof(*group), acct);
 	if (IS_ERR(group))
 		return group;
+	group->index = addr >> WPT_GROUP_SHIFT;
 	group->user = acct ? acct->user : NULL;
 	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group,
 			 record_gfp(acct));
@@ -142,8 +207,9 @@ static struct wpt_chunk *record_link(struct wpt_record *rec,
  * @rec:  the record
  * @addr: any address in the chunk
  * @acct: who pays, which may sleep; or NULL for what the notifier has to note
- *        where one may not sleep.  That is not charged to anybody: a tracked
- *        program at its limits must not make the record incomplete.
+ *        where one may not sleep.  The first %WPT_UNPAID_MAX of these need no room
+ *        in a memory cgroup: a tracked program at its limits must not make the
+ *        record incomplete, nor make it grow for ever.
  *
  * A new chunk has all pages empty, must be walked and is on the map.  The
  * harvest and the notifier may both be making it: one of them wins.  Caller is in
@@ -159,7 +225,8 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 
 	if (chunk)
 		return chunk;
-	new = record_alloc(chunk_cache, sizeof(*new), acct);
+	new = acct ? record_alloc(chunk_cache, sizeof(*new), acct) :
+		     chunk_alloc_event(rec);
 	if (IS_ERR(new))
 		return new;
 	new->user = acct ? acct->user : NULL;
@@ -174,7 +241,10 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 		chunk = record_link(rec, group, new, addr);
 	} while (!chunk);
 	if (chunk != new) {
+		/* Nobody has seen it. */
 		wpt_user_uncharge(new->user, sizeof(*new));
+		if (test_bit(WPT_CHUNK_UNPAID, &new->flags))
+			atomic_long_dec(&rec->nr_unpaid);
 		kmem_cache_free(chunk_cache, new);
 	}
 	return chunk;
@@ -204,13 +274,15 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 	chunk = wpt_group_chunk(group, addr);
 	RCU_INIT_POINTER(group->chunk[i], NULL);
 	empty = !group->present;
-	if (empty)
+	if (empty) {
 		__xa_erase(&rec->groups, addr >> WPT_GROUP_SHIFT);
+		record_disremember(rec, group);
+	}
 	xa_unlock(&rec->groups);
 
 	if (chunk) {
 		atomic_long_dec(&rec->nr_chunks);
-		chunk_retire(chunk);
+		chunk_retire(rec, chunk);
 	}
 	if (empty) {
 		atomic_long_dec(&rec->nr_groups);

@@ -41,10 +41,14 @@
 
 static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 
+/* Chunks of one address space that may be free of charge: a few MiB. */
+#define WPT_UNPAID_MAX		16384
+
 /* Bits of wpt_chunk.flags */
 #define WPT_CHUNK_WALK		0	/* dirty and armed do not tell everything: look at the ptes */
 #define WPT_CHUNK_KEEP		1	/* a huge page here is not to be split */
 #define WPT_CHUNK_SPLITTING	2	/* its marks are on their way from the pmd to the ptes */
+#define WPT_CHUNK_UNPAID	3	/* no memory cgroup is charged for it */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
@@ -60,19 +64,26 @@ struct wpt_chunk {
 struct wpt_group {
 	unsigned long map;	/* chunks worth visiting */
 	unsigned long present;	/* chunks that exist */
+	unsigned long index;	/* its place in wpt_record.groups; never changes */
 	struct wpt_chunk __rcu *chunk[WPT_GROUP_CHUNKS];
 	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };
 
+/* Groups whose way through the tree is not gone twice; a power of two. */
+#define WPT_RECENT_GROUPS	16
+
 /*
  * All chunks of an address space: groups by address >> WPT_GROUP_SHIFT.  Chunks
  * come and go under the lock of @groups, and so does a group with its last one.
+ * Those of @recent are in the tree, or were when their RCU grace period began.
  */
 struct wpt_record {
 	struct xarray groups;
+	struct wpt_group __rcu *recent[WPT_RECENT_GROUPS];
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
+	atomic_long_t nr_unpaid;	/* chunks that nobody was charged for */
 };
 
 static inline unsigned int wpt_page_index(unsigned long addr)
@@ -108,11 +119,19 @@ unsigned long wpt_record_next(struct wpt_record *rec, unsigned long addr,
 unsigned long wpt_record_bytes(struct wpt_record *rec);
 unsigned long wpt_record_armed(struct wpt_record *rec);
 
+void wpt_record_visited(struct wpt_record *rec, struct wpt_group *group);
+
 /* Called from the fault hook too: no sleeping, no allocation, no locks. */
 static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
 						 unsigned long addr)
 {
-	return xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
+	unsigned long index = addr >> WPT_GROUP_SHIFT;
+	struct wpt_group *group;
+
+	group = rcu_dereference_check(rec->recent[index % WPT_RECENT_GROUPS], true);
+	if (likely(group && group->index == index))
+		return group;
+	return xa_load(&rec->groups, index);
 }
 
 /*

@@ -27,6 +27,7 @@
  * forbidden (OOM reaper): they do not wait for anything.
  */
 #include <linux/hugetlb.h>
+#include <linux/userfaultfd_k.h>
 
 #include "chunk.h"
 #include "event.h"
@@ -175,8 +176,11 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	} else if (kind != EVENT_PROTECT) {
 		if (!wpt_pte_zero(pte))
 			set_bit(i, chunk->dirty);
-	} else if (!pte_present(pte) || pte_write(pte)) {
-		/* Read-only it would look as if nobody had written to it. */
+	} else if (!pte_present(pte) || pte_write(pte) || pte_uffd_wp(pte)) {
+		/*
+		 * Read-only, or without userfaultfd's mark, it would look as if
+		 * nobody had written to it.
+		 */
 		set_bit(i, chunk->dirty);
 	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
 		/* protnone: it may become writable without passing the hook */
@@ -203,6 +207,10 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 {
 	unsigned long first = not_dirty(chunk, start, end), addr;
 
+	/* To armed pages of an entry that stays one, or is split, nothing happens. */
+	if (ev != EVENT_UNMAP && !pte_none(pte) &&
+	    bitmap_full(chunk->armed, WPT_CHUNK_PAGES))
+		return first < end;
 	for (addr = first; addr < end;
 	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
 		event_page(chunk, addr, pte, NULL, ev);

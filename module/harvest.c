@@ -33,7 +33,9 @@ static bool unknown_to_pending(struct wpt_harvest *h, struct wpt_piece *p)
 		   (p->end - p->start) >> PAGE_SHIFT);
 	/* If they cannot be cut, pages read written once more. */
 	wpt_set_del(&h->t->unknown, p->start, p->end, WPT_UNKNOWN_MAX);
-	wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
+	/* Not while an event is under way that the record knows nothing of. */
+	if (!atomic_read(&h->t->space->events))
+		wpt_set_del(&h->t->unsure, p->start, p->end, WPT_UNKNOWN_MAX);
 	p->unknown = wpt_set_overlaps(&h->t->unknown, p->start, p->end) ||
 		     wpt_set_overlaps(&h->t->unsure, p->start, p->end);
 	return true;
@@ -66,10 +68,11 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 			p->chunk = wpt_record_get(rec, p->start,
 						  &h->t->account);
 			if (IS_ERR(p->chunk))
-				return PTR_ERR(p->chunk) == -EDQUOT ?
-				       WPT_STOP_QUOTA : WPT_STOP_NOMEM;
+				return wpt_stop_of(PTR_ERR(p->chunk));
 		}
 		p->group = wpt_record_group(rec, p->start);
+		if (p->group && h->reset)
+			wpt_record_visited(rec, p->group);
 		p->pending = wpt_pending_find(h->t, p->start);
 		if (p->chunk && h->reset)
 			wpt_others_reserve(h, p);

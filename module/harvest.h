@@ -22,7 +22,7 @@ enum wpt_stop {
 	WPT_STOP_FULL,		/* the caller takes no more pages */
 	WPT_STOP_FLUSH,		/* the buffer has to be delivered */
 	WPT_STOP_BREATHE,	/* long enough under locks */
-	WPT_STOP_DRAIN,		/* pages sit in per-CPU LRU batches: drain these */
+	WPT_STOP_DRAIN,		/* a page is referenced: give that time to end */
 	WPT_STOP_UNTRACKED,	/* CHECK_TRACKED met memory that is not tracked */
 	WPT_STOP_SPLITTING,	/* a huge page is being split: wait a little */
 	WPT_STOP_NOMEM,
@@ -39,7 +39,7 @@ enum wpt_stop {
  * @out:     where matching pages go, or NULL for none
  * @reset:   arm matching pages again and take them out of the tracker's set
  * @check:   stop at memory that is not tracked
- * @drained: LRU batches were drained: a reference found now is a real one
+ * @drains:  how often it has waited for references to end
  */
 struct wpt_harvest {
 	struct wpt_tracker *t;
@@ -50,7 +50,7 @@ struct wpt_harvest {
 	struct wpt_out *out;
 	bool reset;
 	bool check;
-	bool drained;
+	unsigned int drains;
 
 	/* private to its caller: how often it waited for a split, and where */
 	unsigned long waited;
@@ -63,7 +63,26 @@ struct wpt_harvest {
 	bool only_written;
 };
 
+/*
+ * Most references without a mapping are held for a moment: by per-CPU batches of the
+ * LRU lists, which are drained first, or by somebody who is just looking at the page.
+ * What is left after that has a reason to stay.
+ */
+#define WPT_DRAINS	2
+
+/* For want of a chunk. */
+static inline enum wpt_stop wpt_stop_of(long err)
+{
+	return err == -EDQUOT ? WPT_STOP_QUOTA : WPT_STOP_NOMEM;
+}
+
+static inline bool wpt_harvest_waits(const struct wpt_harvest *h)
+{
+	return h->drains < WPT_DRAINS;
+}
+
 enum wpt_stop wpt_harvest(struct wpt_harvest *h);
+enum wpt_stop wpt_held(struct wpt_harvest *h);	/* held.c */
 unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
 				 unsigned long start, unsigned long end);
 

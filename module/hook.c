@@ -2,8 +2,10 @@
 /*
  * Placing and removing the hooks, through ftrace.
  *
- * They are there while a tracker is attached.  Their removal waits for all CPUs,
- * so it is left to a worker and close() stays quick.
+ * They are there while a tracker is attached, and a little longer: placing and
+ * removing them makes ftrace look at every function it knows and wait for all
+ * tasks, which is much for a program that opens one tracker after the other.  A
+ * worker removes them, so that close() stays quick.
  *
  * All are PERMANENT: "sysctl kernel.ftrace_enabled=0" fails while they are
  * registered instead of silently removing them.  The flags of an ftrace_ops are
@@ -17,6 +19,7 @@
 #include <linux/workqueue.h>
 
 #include "collapse.h"
+#include "compat/direct.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "split.h"
@@ -27,9 +30,14 @@ module_param(unsafe_no_hook, bool, 0444);
 MODULE_PARM_DESC(unsafe_no_hook,
 		 "for tests only: do not see writes, so that every answer is wrong");
 
+/* How long hooks outlive the last tracker. */
+#define HOOK_LINGER	HZ
+
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
 static unsigned int hook_users;
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
+/* The self-test at load needs one hook, and loading is to be quick. */
+static bool required_only = true;
 
 /**
  * wpt_hook_offer() - a hook that is to be placed while there are trackers
@@ -42,21 +50,46 @@ int wpt_hook_offer(struct wpt_hook *hook)
 {
 	const char *what = hook->required ? "not loaded" :
 					    "some memory is reported written";
-	char *name = (char *)hook->function;
+	unsigned long addr = wpt_sym_lookup(hook->function);
 	int ret;
 
-	if (!wpt_sym_lookup(hook->function)) {
+	if (!addr) {
 		pr_err("%s: this kernel has no function %s that can be probed\n",
-		       what, name);
+		       what, hook->function);
 		return -EOPNOTSUPP;
 	}
-	ret = ftrace_set_filter(&hook->ops, name, strlen(name), 1);
+	/* By name, ftrace would look up the names of all functions it knows. */
+	ret = ftrace_set_filter_ip(&hook->ops, addr, 0, 1);
 	if (ret) {
-		pr_err("%s: ftrace cannot trace %s (error %d)\n", what, name, ret);
+		pr_err("%s: ftrace cannot trace %s (error %d)\n", what,
+		       hook->function, ret);
 		return ret;
 	}
+	if (hook->direct && ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1))
+		hook->direct = 0;
 	list_add_tail(&hook->node, &hooks);
 	return 0;
+}
+
+/*
+ * A direct call if there can be one: somebody else may have his there already
+ * (BPF), or a live patch.  While it is there no live patch of the function can come.
+ */
+static int place(struct wpt_hook *hook)
+{
+	hook->called_directly = hook->direct &&
+		!wpt_direct_register(&hook->direct_ops, hook->direct);
+	if (hook->called_directly)
+		return 0;
+	return register_ftrace_function(&hook->ops);
+}
+
+/* Returns when nobody is in the callback any more. */
+static int displace(struct wpt_hook *hook)
+{
+	if (hook->called_directly)
+		return wpt_direct_unregister(&hook->direct_ops, hook->direct);
+	return unregister_ftrace_function(&hook->ops);
 }
 
 /* The required one, which the statistics show, comes first and goes last. */
@@ -67,7 +100,7 @@ static void remove_all(void)
 	list_for_each_entry_reverse(hook, &hooks, node) {
 		if (!hook->placed)
 			continue;
-		WARN_ON_ONCE(unregister_ftrace_function(&hook->ops));
+		WARN_ON_ONCE(displace(hook));
 		WRITE_ONCE(hook->placed, false);
 	}
 }
@@ -78,9 +111,9 @@ static int place_all(void)
 	int ret;
 
 	list_for_each_entry(hook, &hooks, node) {
-		if (hook->placed)
+		if (hook->placed || (required_only && !hook->required))
 			continue;
-		ret = register_ftrace_function(&hook->ops);
+		ret = place(hook);
 		WRITE_ONCE(hook->failed, ret);
 		if (!ret) {
 			WRITE_ONCE(hook->placed, true);
@@ -105,7 +138,7 @@ static void hook_remove(struct work_struct *work)
 	mutex_unlock(&hook_lock);
 }
 
-static DECLARE_WORK(hook_remove_work, hook_remove);
+static DECLARE_DELAYED_WORK(hook_remove_work, hook_remove);
 
 /**
  * wpt_hook_get() - make sure that the hooks are in place
@@ -133,8 +166,19 @@ void wpt_hook_put(void)
 {
 	mutex_lock(&hook_lock);
 	if (!--hook_users)
-		schedule_work(&hook_remove_work);
+		schedule_delayed_work(&hook_remove_work, HOOK_LINGER);
 	mutex_unlock(&hook_lock);
+}
+
+/**
+ * wpt_hook_ready() - the self-test is over
+ *
+ * Loading leaves the kernel as it was.  From now on all hooks are placed.  May sleep.
+ */
+void wpt_hook_ready(void)
+{
+	flush_delayed_work(&hook_remove_work);
+	required_only = false;
 }
 
 /* For the statistics. */
@@ -177,9 +221,12 @@ void wpt_hook_exit(void)
 {
 	struct wpt_hook *hook;
 
-	cancel_work_sync(&hook_remove_work);
+	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
-	list_for_each_entry(hook, &hooks, node)
+	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
+		if (hook->direct)
+			static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
+	}
 	wpt_split_exit();
 }

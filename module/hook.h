@@ -5,11 +5,16 @@
 
 #include <linux/ftrace.h>
 #include <linux/list.h>
+#include <linux/mm_types.h>
 
 /**
  * struct wpt_hook - a callback at the entry of a function of the kernel
  * @function: the function
  * @ops:      the callback
+ * @direct:   the same as a function to be called directly, or 0; cheaper, but there
+ *            can be only one such call at a function
+ * @direct_ops: for @direct
+ * @called_directly: and this is how it is placed
  * @required: without it nothing can be tracked
  * @placed:   it is there now
  * @failed:   it could not be placed when that was last tried
@@ -18,6 +23,9 @@
 struct wpt_hook {
 	const char *function;
 	struct ftrace_ops ops;
+	unsigned long direct;
+	struct ftrace_ops direct_ops;
+	bool called_directly;
 	bool required;
 	bool placed;
 	bool failed;
@@ -36,6 +44,7 @@ void wpt_hook_exit(void);
 int wpt_hook_offer(struct wpt_hook *hook);
 int wpt_hook_get(void);
 void wpt_hook_put(void);
+void wpt_hook_ready(void);
 bool wpt_hook_installed(void);
 bool wpt_hook_unsafe(void);
 

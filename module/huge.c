@@ -123,7 +123,7 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_huge(p->vma, pmdp);
-	if (why == WPT_ARM_REFERENCED && !h->drained)
+	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
 	if (written || why == WPT_ARM_DONE) {
 		wpt_arm_count(why, WPT_CHUNK_PAGES);
@@ -178,12 +178,29 @@ static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/* All pages of the piece are written. */
+static void note_written(const struct wpt_piece *p, pte_t pte)
+{
+	unsigned int first = wpt_page_index(p->start), i;
+	struct wpt_chunk *chunk = p->chunk;
+
+	if (!chunk || bitmap_full(chunk->dirty, WPT_CHUNK_PAGES))
+		return;
+	/* Nothing to count by cause: nobody knew anything of them. */
+	if (piece_whole(p) && bitmap_empty(chunk->armed, WPT_CHUNK_PAGES) &&
+	    bitmap_empty(chunk->hazy, WPT_CHUNK_PAGES)) {
+		wpt_record_log_all(p->group, chunk, p->start);
+		return;
+	}
+	for (i = first; i < first + piece_pages(p); i++)
+		wpt_page_note_written(p, i, pte);
+}
+
 /* All pages have the same answer. */
 static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 				pmd_t *pmdp, pte_t pte, u64 cat, bool written)
 {
 	unsigned long addr = h->addr;
-	unsigned int i;
 	enum wpt_stop stop;
 
 	if (p->tracked && (written || h->t->lost || p->unknown ||
@@ -194,8 +211,7 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	if (written)
-		for (i = 0; i < piece_pages(p); i++)
-			wpt_page_note_written(p, wpt_page_index(p->start) + i, pte);
+		note_written(p, pte);
 	if (h->reset && p->trackable && p->chunk &&
 	    (written || !bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES))) {
 		if (piece_whole(p) && addr == p->start &&

@@ -55,6 +55,7 @@ static int __init wptrack_init(void)
 	ret = wpt_selftest();
 	if (ret)
 		goto out_hook;
+	wpt_hook_ready();
 	ret = wpt_stats_init();
 	if (ret)
 		goto out_hook;

@@ -3,6 +3,7 @@
  * One page in a harvest: its categories, whether it was written, its reset.
  */
 #include <linux/hugetlb.h>
+#include <linux/userfaultfd_k.h>
 
 #include "arm.h"
 #include "piece.h"
@@ -73,6 +74,9 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 		return true;
 	/* Tracked at another address, and moved here since: see mark_moving(). */
 	if (wpt_pte_marked(pte))
+		return true;
+	/* UFFDIO_COPY has filled it, behind a read-only pte and without an event. */
+	if (pte_uffd_wp(pte))
 		return true;
 	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
 		return true;
@@ -154,14 +158,70 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_pte(p->vma, ptep);
-	if (why == WPT_ARM_REFERENCED && !h->drained)
+	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
-	wpt_arm_count(why, 1);
 	trace_wptrack_arm(h->t->space->id, addr, 1, why);
-	if (why == WPT_ARM_DONE) {
+	if (why != WPT_ARM_DONE) {
+		wpt_arm_count(why, 1);
+	} else {
+		wpt_stat_inc(ARMS);
 		piece_armed(p, addr);
 		clear_bit(i, chunk->dirty);
 		__set_bit(i, p->cleaned);
+	}
+	return WPT_GO_ON;
+}
+
+/**
+ * wpt_reset_run() - make pages clean that the record says are written
+ * @h:    the harvest
+ * @p:    their chunk
+ * @addr: the first of them
+ * @end:  end (exclusive)
+ * @ptep: their ptes, locked, or NULL if there are none
+ * @stop: out: %WPT_GO_ON, or why not all were looked at
+ *
+ * Return: how far it got.
+ */
+unsigned long wpt_reset_run(struct wpt_harvest *h, struct wpt_piece *p,
+			    unsigned long addr, unsigned long end, pte_t *ptep,
+			    enum wpt_stop *stop)
+{
+	for (; addr < end; addr += PAGE_SIZE) {
+		*stop = page_reset(h, p, addr, ptep,
+				   ptep ? ptep_get(ptep) : __pte(0));
+		if (*stop != WPT_GO_ON)
+			return addr;
+		if (ptep)
+			ptep++;
+	}
+	*stop = WPT_GO_ON;
+	return end;
+}
+
+/**
+ * wpt_first_reset() - as wpt_do_page(), if only a written page would match and
+ *                     nobody wants to hear of it
+ * @h:    the harvest
+ * @p:    the chunk, which has a record
+ * @addr: the page
+ * @ptep: its pte, locked
+ */
+enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
+			      unsigned long addr, pte_t *ptep)
+{
+	unsigned int i = wpt_page_index(addr);
+	pte_t pte = ptep_get(ptep);
+
+	if (wpt_page_written(p, i, pte)) {
+		wpt_page_note_written(p, i, pte);
+		return page_reset(h, p, addr, ptep, pte);
+	}
+	/* Clean and unarmed: the next walk need not look. */
+	if (!wpt_pte_empty(pte) && !test_bit(i, p->chunk->armed) &&
+	    wpt_arm_pte(p->vma, ptep) == WPT_ARM_DONE) {
+		piece_armed(p, addr);
+		trace_wptrack_arm(h->t->space->id, addr, 1, WPT_ARM_DONE);
 	}
 	return WPT_GO_ON;
 }

@@ -7,6 +7,52 @@
 #include "stats.h"
 #include "sym.h"
 
+/*
+ * Is "written" all that is asked, and all that is returned?  Then no other category
+ * of a page has to be found out.
+ */
+static bool asks_written(const struct wpt_harvest *h)
+{
+	return wpt_masks_plain(h->masks) &&
+	       !(h->masks->ret & ~WPTRACK_PAGE_WRITTEN);
+}
+
+/* Runs of pages that are dirty in the record; without a reset no pte is read. */
+static enum wpt_stop do_runs(struct wpt_harvest *h, struct wpt_piece *p,
+			     pte_t *ptep)
+{
+	const unsigned int first = wpt_page_index(p->start);
+	const unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
+	DECLARE_BITMAP(todo, WPT_CHUNK_PAGES);
+	unsigned int i = first, n;
+	unsigned long stop_at;
+	enum wpt_stop stop = WPT_GO_ON;
+
+	bitmap_copy(todo, p->chunk->dirty, WPT_CHUNK_PAGES);
+	while ((i = find_next_bit(todo, end, i)) < end) {
+		h->addr = p->start + ((unsigned long)(i - first) << PAGE_SHIFT);
+		stop = wpt_out_check(h, h->addr, h->masks->ret);
+		if (stop != WPT_GO_ON)
+			return stop;
+		n = find_next_zero_bit(todo, end, i) - i;
+		if (h->out)
+			n = min_t(u64, n, h->out->max_pages - h->out->pages);
+		stop_at = h->addr + ((unsigned long)n << PAGE_SHIFT);
+		if (h->reset)
+			stop_at = wpt_reset_run(h, p, h->addr, stop_at,
+						ptep ? ptep + (i - first) : NULL,
+						&stop);
+		if (h->out && stop_at > h->addr)
+			wpt_out_push(h->out, h->addr, stop_at, h->masks->ret);
+		h->addr = stop_at;
+		if (stop != WPT_GO_ON)
+			return stop;
+		i += n;
+	}
+	h->addr = p->end;
+	return WPT_GO_ON;
+}
+
 /* Only pages with a bit in the record can match: visit just these. */
 static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
 			       pte_t *ptep)
@@ -32,8 +78,15 @@ static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
 
 static enum wpt_stop do_all(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep)
 {
+	bool first = h->reset && !h->out && ptep && p->chunk && p->tracked &&
+		     p->trackable && !p->pending && asks_written(h);
 	enum wpt_stop stop;
 
+	for (; first && h->addr < p->end; h->addr += PAGE_SIZE) {
+		stop = wpt_first_reset(h, p, h->addr, ptep++);
+		if (stop != WPT_GO_ON)
+			return stop;
+	}
 	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
 		stop = wpt_do_page(h, p, h->addr, ptep);
 		if (stop != WPT_GO_ON)
@@ -53,7 +106,8 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 	enum wpt_stop stop;
 
 	if (!walk)
-		return do_logged(h, p, ptep);
+		return p->pending || !asks_written(h) ? do_logged(h, p, ptep) :
+							do_runs(h, p, ptep);
 	wpt_stat_inc(CHUNK_WALKS);
 	stop = do_all(h, p, ptep);
 	if (stop == WPT_GO_ON && ptep && p->chunk)

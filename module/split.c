@@ -87,29 +87,33 @@ static void split_begin(struct split *s, struct wpt_space *space, pmd_t pmd)
 	s->carry = true;
 }
 
-/* Is this what a split of the armed entry has left? */
-static bool carried(const struct split *s, unsigned int i, pte_t pte)
-{
-	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
-		return false;
-	return pte_pfn(pte) == s->pfn + i;
-}
-
-static unsigned int mark_ptes(const struct split *s, struct wpt_chunk *chunk,
+/*
+ * Mark what a split of the armed entry has left, and nothing else: present and
+ * read-only, with the frame that was there.
+ */
+static unsigned int mark_ptes(const struct split *s, const struct wpt_chunk *chunk,
 			      pte_t *ptep)
 {
-	unsigned int i, nr = 0;
-	pte_t pte;
+	const pteval_t mask = PTE_PFN_MASK | _PAGE_PRESENT | _PAGE_RW;
+	pteval_t want = ((pteval_t)s->pfn << PAGE_SHIFT) | _PAGE_PRESENT;
+	unsigned int w, nr = 0;
+	unsigned long todo;
+	pte_t *pte;
 
-	for_each_set_bit(i, s->pages, WPT_CHUNK_PAGES) {
-		if (test_bit(i, chunk->dirty) || !test_bit(i, chunk->armed))
-			continue;
-		pte = READ_ONCE(ptep[i]);
-		if (!carried(s, i, pte))
-			continue;
-		/* Hardware may set it accessed meanwhile, and nothing else. */
-		wpt_pte_mark(&ptep[i]);
-		nr++;
+	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++) {
+		todo = s->pages[w] & READ_ONCE(chunk->armed[w]) &
+		       ~READ_ONCE(chunk->dirty[w]);
+		pte = ptep + w * BITS_PER_LONG;
+		for (; todo; todo >>= 1, pte++, want += PAGE_SIZE) {
+			if (!(todo & 1) ||
+			    (wpt_pte_flags(READ_ONCE(*pte)) & mask) != want)
+				continue;
+			/* Hardware may set it accessed meanwhile, and nothing else. */
+			wpt_pte_mark(pte);
+			nr++;
+		}
+		want = ((pteval_t)(s->pfn + (w + 1) * BITS_PER_LONG) << PAGE_SHIFT) |
+		       _PAGE_PRESENT;
 	}
 	return nr;
 }
@@ -317,8 +321,16 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 
 static bool notrace tracked(struct mm_struct *mm)
 {
+	bool found;
+
 	/* A space is an mmu notifier. */
-	return mm_has_notifiers(mm) && wpt_space_find(mm);
+	if (!mm_has_notifiers(mm))
+		return false;
+	/* No page table is locked here, and ftrace does not hold off preemption. */
+	rcu_read_lock();
+	found = wpt_space_find(mm);
+	rcu_read_unlock();
+	return found;
 }
 
 static void notrace hook_huge_wp(unsigned long ip, unsigned long parent_ip,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/delay.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/pid.h>
@@ -132,11 +133,23 @@ static void wait_for_split(struct wpt_harvest *h)
 	mutex_unlock(&h->t->space->lock);
 }
 
+static void wait_for_references(struct wpt_harvest *h)
+{
+	if (h->drains++) {
+		usleep_range(500, 2000);
+		return;
+	}
+	static_call(wpt_lru_add_drain_all)();
+	wpt_stat_inc(LRU_DRAINS);
+}
+
 /*
- * Run a harvest until it needs its caller.  Returns 0 with *@stop set, or an
+ * Run a harvest, or another walk, until it needs its caller.  Returns 0 with *@stop set, or an
  * error.  All locks but the tracker's are free afterwards.
  */
-static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
+static int harvest_run(struct wpt_harvest *h,
+		       enum wpt_stop (*walk)(struct wpt_harvest *h),
+		       enum wpt_stop *stop)
 {
 	struct wpt_space *space = h->t->space;
 	unsigned long from;
@@ -147,7 +160,7 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 		if (ret)
 			return ret;
 		from = h->addr;
-		*stop = wpt_harvest(h);
+		*stop = walk(h);
 		if (h->reset)
 			learn(h, from);
 		harvest_unlock(space, h->mm);
@@ -156,9 +169,7 @@ static int harvest_run(struct wpt_harvest *h, enum wpt_stop *stop)
 
 		switch (*stop) {
 		case WPT_STOP_DRAIN:
-			static_call(wpt_lru_add_drain_all)();
-			wpt_stat_inc(LRU_DRAINS);
-			h->drained = true;
+			wait_for_references(h);
 			break;
 		case WPT_STOP_BREATHE:
 			break;
@@ -328,7 +339,8 @@ static void start_unsure(struct wpt_tracker *t, unsigned long start,
 
 /*
  * A tracker is to have other ranges than it has.  Its user pays for more of them
- * before the tracker gets them, and no longer for fewer after.
+ * before the tracker gets them, and no longer for fewer after: for those of a set
+ * that it has not, or no more.
  */
 static int ranges_pay(struct wpt_tracker *t, const struct wpt_set *new)
 {
@@ -342,13 +354,18 @@ static void ranges_repay(struct wpt_tracker *t, const struct wpt_set *new)
 		wpt_account_ranges(&t->account, -(int)(new->nr - t->ranges.nr));
 }
 
+static void ranges_swap(struct wpt_tracker *t, struct wpt_set *new)
+{
+	swap(t->ranges, *new);
+	/* Before any of them is armed: no write goes uncounted. */
+	wpt_watch_ranges(t->space, &t->watch, &t->ranges);
+}
+
 static void ranges_replace(struct wpt_tracker *t, struct wpt_set *new)
 {
 	if (new->nr < t->ranges.nr)
 		wpt_account_ranges(&t->account, -(int)(t->ranges.nr - new->nr));
-	swap(t->ranges, *new);
-	/* Before any of them is armed: no write goes uncounted. */
-	wpt_watch_ranges(t->space, &t->watch, &t->ranges);
+	ranges_swap(t, new);
 }
 
 /* Huge pages of a range are to be split, whatever other trackers asked for. */
@@ -357,80 +374,6 @@ static void keep_not(struct wpt_tracker *t, unsigned long start,
 {
 	wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
 	wpt_record_split(&t->space->rec, start, end);
-}
-
-/**
- * wpt_tracker_track() - track a range
- * @t:     the tracker
- * @start: first address, page aligned
- * @end:   end (exclusive), page aligned
- * @flags: WPTRACK_TRACK_*
- * @done:  out: how far it got
- *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
- */
-int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
-		      unsigned long end, u64 flags, unsigned long *done)
-{
-	struct wpt_harvest h = {
-		.t = t, .addr = start, .end = end, .masks = &written_masks,
-		.reset = true,
-	};
-	struct wpt_set ranges = { };
-	enum wpt_stop stop;
-	int ret;
-
-	*done = start;
-	if (mutex_lock_killable(&t->lock))
-		return -EINTR;
-	h.mm = tracker_enter(t);
-	if (IS_ERR(h.mm)) {
-		ret = PTR_ERR(h.mm);
-		goto out;
-	}
-
-	/*
-	 * From the moment the range is in the cover, events are recorded; from
-	 * then on what is found in it may be believed.
-	 */
-	ret = harvest_lock(t->space, h.mm);
-	if (ret)
-		goto out_mm;
-	ret = wpt_set_union(&ranges, &t->ranges);
-	if (!ret)
-		ret = wpt_set_add(&ranges, start, end, READ_ONCE(max_ranges));
-	if (!ret)
-		ret = ranges_pay(t, &ranges);
-	if (!ret) {
-		ret = wpt_cover_grow(t->space, start, end);
-		if (ret)
-			ranges_repay(t, &ranges);
-	}
-	if (!ret) {
-		ranges_replace(t, &ranges);
-		/* If that fails for want of memory, huge pages are split. */
-		if (flags & WPTRACK_TRACK_KEEP_HUGE)
-			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
-		else
-			keep_not(t, start, end);
-		wpt_cover_exact(t->space);
-		if (flags & WPTRACK_TRACK_START_WRITTEN) {
-			start_written(t, start, end);
-			h.addr = end;
-		}
-		/* Older events may be at work in the range, beyond its first reset. */
-		start_unsure(t, start, end);
-	}
-	harvest_unlock(t->space, h.mm);
-	if (!ret && h.addr < end)
-		ret = harvest_run(&h, &stop);
-	*done = h.addr;
-out_mm:
-	wpt_set_destroy(&ranges);
-	mmput(h.mm);
-out:
-	mutex_unlock(&t->lock);
-	return ret;
 }
 
 /* The locks of forgetting, whatever happens. */
@@ -496,6 +439,115 @@ static void forget_end(struct wpt_tracker *t)
 	mutex_unlock(&t->space->lock);
 }
 
+/* A range could not be tracked: what is tracked is what was, @before. */
+static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
+		       struct mm_struct *mm, unsigned long start,
+		       unsigned long end)
+{
+	struct wpt_interval iv = { start, end };
+	struct wpt_set one = { .iv = &iv, .nr = 1 };
+	struct wpt_space *space = t->space;
+
+	mutex_lock(&space->lock);
+	ranges_swap(t, before);
+	ranges_repay(t, before);
+	wpt_cover_exact(space);
+	space->forgetting++;
+	mutex_unlock(&space->lock);
+
+	forget_set(space, mm, &one, false);
+
+	mutex_lock(&space->lock);
+	space->forgetting--;
+	wpt_cover_shrink(space);
+	mutex_unlock(&space->lock);
+}
+
+/**
+ * wpt_tracker_track() - track a range
+ * @t:     the tracker
+ * @start: first address, page aligned
+ * @end:   end (exclusive), page aligned
+ * @flags: WPTRACK_TRACK_*
+ * @done:  out: how far it got
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
+ */
+int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
+		      unsigned long end, u64 flags, unsigned long *done)
+{
+	struct wpt_harvest h = {
+		.t = t, .addr = start, .end = end, .masks = &written_masks,
+	};
+	struct wpt_set ranges = { };
+	enum wpt_stop stop;
+	int ret;
+
+	*done = start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	h.mm = tracker_enter(t);
+	if (IS_ERR(h.mm)) {
+		ret = PTR_ERR(h.mm);
+		goto out;
+	}
+
+	/*
+	 * From the moment the range is in the cover, events are recorded; from
+	 * then on what is found in it may be believed.
+	 */
+	ret = harvest_lock(t->space, h.mm);
+	if (ret)
+		goto out_mm;
+	ret = wpt_set_union(&ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_add(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret)
+		ret = ranges_pay(t, &ranges);
+	if (!ret) {
+		ret = wpt_cover_grow(t->space, start, end);
+		if (ret)
+			ranges_repay(t, &ranges);
+	}
+	if (!ret) {
+		ranges_swap(t, &ranges);
+		/* If that fails for want of memory, huge pages are split. */
+		if (flags & WPTRACK_TRACK_KEEP_HUGE)
+			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		else
+			keep_not(t, start, end);
+		wpt_cover_exact(t->space);
+		if (flags & WPTRACK_TRACK_START_WRITTEN)
+			start_written(t, start, end);
+		/* Older events may be at work in the range, beyond its first reset. */
+		start_unsure(t, start, end);
+	}
+	harvest_unlock(t->space, h.mm);
+	if (ret)
+		goto out_mm;
+
+	/* Nothing is believed before this is known of all of it. */
+	ret = harvest_run(&h, wpt_held, &stop);
+	if (ret) {
+		track_undo(t, &ranges, h.mm, start, end);
+		goto out_mm;
+	}
+	ranges_repay(t, &ranges);
+	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
+		h.addr = start;
+		h.drains = 0;
+		h.reset = true;
+		ret = harvest_run(&h, wpt_harvest, &stop);
+	}
+	*done = h.addr;
+out_mm:
+	wpt_set_destroy(&ranges);
+	mmput(h.mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
 /**
  * wpt_tracker_untrack() - track a range no longer
  * @t:     the tracker
@@ -541,6 +593,9 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
 		wpt_cover_exact(t->space);
 		wpt_pending_clear(t, start, end);
+		/* If they cannot be cut, pages read written once more. */
+		wpt_set_del(&t->unknown, start, end, WPT_UNKNOWN_MAX);
+		wpt_set_del(&t->unsure, start, end, WPT_UNKNOWN_MAX);
 		forget_begin(t);
 	}
 	harvest_unlock(t->space, mm);
@@ -642,7 +697,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 
 	losses = READ_ONCE(t->losses);
 	do {
-		ret = harvest_run(&h, &stop);
+		ret = harvest_run(&h, wpt_harvest, &stop);
 		s->walk_end = h.addr;
 		more = !ret && stop == WPT_STOP_FLUSH;
 		err = scan_deliver(t, s);

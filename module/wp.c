@@ -9,9 +9,9 @@
  * pages of a tracked address space are logged too, so that a read-only pte of a
  * shared mapping proves something.
  *
- * Forbidden here: sleeping, allocating, taking any lock.  ftrace has disabled
- * preemption, which makes it an RCU read section.
+ * Forbidden here: sleeping, allocating, taking any lock.
  */
+#include "compat/direct.h"
 #include "compat/fault.h"
 #include "compat/ftrace.h"
 #include "hook.h"
@@ -56,10 +56,11 @@ static noinline notrace void hook_log(struct vm_fault *vmf, bool marked)
 		wpt_stat_inc(FAULTS_FOREIGN);
 }
 
-static void notrace hook_wp_page(unsigned long ip, unsigned long parent_ip,
-				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+void wpt_wp_fault(struct vm_fault *vmf);
+
+/* @vmf->pte is locked. */
+void notrace wpt_wp_fault(struct vm_fault *vmf)
 {
-	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
 	bool marked = wpt_pte_marked(READ_ONCE(*vmf->pte));
 
 	/* A space is an mmu notifier: without one nobody tracks this mm. */
@@ -70,8 +71,18 @@ static void notrace hook_wp_page(unsigned long ip, unsigned long parent_ip,
 	hook_log(vmf, marked);
 }
 
+WPT_DIRECT_STUB(wpt_wp_direct, wpt_wp_fault);
+
+static void notrace hook_wp_page(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	wpt_wp_fault((struct vm_fault *)wpt_ftrace_arg(fregs, 0));
+}
+
 struct wpt_hook wpt_hook_wp = {
 	.function = "do_wp_page",
 	.required = true,
 	.ops = { .func = hook_wp_page, .flags = WPT_FTRACE_FLAGS },
+	.direct = WPT_DIRECT(wpt_wp_direct),
+	.direct_ops = { .flags = FTRACE_OPS_FL_PERMANENT },
 };

@@ -70,6 +70,16 @@ wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
 #endif
 }
 
+/* The unit in which a mapping counts pages of its file: up to 6.6 a huge page. */
+static inline unsigned int wpt_cache_shift(struct vm_area_struct *vma)
+{
+#ifndef WPT_HAVE_HUGETLB_BASEPAGE_INDEX
+	if (is_vm_hugetlb_page(vma))
+		return huge_page_shift(hstate_vma(vma));
+#endif
+	return PAGE_SHIFT;
+}
+
 /* References that belong to the mappings of a page and to its file. */
 static inline int wpt_hugetlb_expected_refs(struct page *page)
 {

@@ -58,7 +58,17 @@ static inline bool wpt_page_owned(struct page *page)
 
 static inline int wpt_page_expected_refs(struct page *page)
 {
-	return folio_expected_ref_count(page_folio(page));
+	struct folio *folio = page_folio(page);
+	int refs;
+
+	if (folio_test_large(folio))
+		return folio_expected_ref_count(folio);
+	/* The same for a small page.  One that is not memory of a program has a type
+	 * in the place of this count, and then far less than 0 are expected. */
+	refs = atomic_read(&folio->_mapcount) + 1 + folio_test_swapcache(folio);
+	if (!folio_test_anon(folio))
+		refs += !!READ_ONCE(folio->mapping) + folio_test_private(folio);
+	return refs;
 }
 
 #else

@@ -170,9 +170,9 @@ START_TEST(write_by_a_child_to_its_tracked_parent_is_reported)
 }
 END_TEST
 
-static int uffd_open(void)
+static int uffd_open(uint64_t features)
 {
-	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_api api = { .api = UFFD_API, .features = features };
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
 	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
@@ -182,18 +182,23 @@ static int uffd_open(void)
 	return fd;
 }
 
-static int uffd_register(struct area a, uint64_t mode)
+static int uffd_register_with(uint64_t features, struct area a, uint64_t mode)
 {
 	struct uffdio_register reg = {
 		.range = { area_start(a), a.pages * PAGE }, .mode = mode,
 	};
-	int fd = uffd_open();
+	int fd = uffd_open(features);
 
 	if (fd >= 0 && ioctl(fd, UFFDIO_REGISTER, &reg)) {
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+static int uffd_register(struct area a, uint64_t mode)
+{
+	return uffd_register_with(0, a, mode);
 }
 
 START_TEST(userfaultfd_copy_and_zeropage_are_reported)
@@ -226,6 +231,42 @@ START_TEST(userfaultfd_copy_and_zeropage_are_reported)
 	touch(a, 9);
 	m->w[4] = m->w[9] = 1;
 	expect_no_lost(w, a, m, RESET, "memory of a userfaultfd");
+}
+END_TEST
+
+/*
+ * What it puts into shared memory behind a read-only pte looks like a page of the
+ * file that was only read; _i: also after it has gone.
+ */
+START_TEST(userfaultfd_copy_behind_write_protection_is_reported)
+{
+	struct area a = map_make(MAP_KIND_MEMFD, 16, 3).a;
+	struct wptrack *w = tracker_self();
+	struct marks *m = marks_new(16);
+	struct uffdio_copy copy = {
+		.dst = area_start(a) + 3 * PAGE, .len = 2 * PAGE,
+		.mode = UFFDIO_COPY_MODE_WP,
+	};
+	char *src = malloc(2 * PAGE);
+	int fd;
+
+	must(madvise(a.p, 16 * PAGE, MADV_REMOVE));
+	track(w, a, 0);
+	reset(w, a);
+	fd = uffd_register_with(UFFD_FEATURE_WP_HUGETLBFS_SHMEM, a,
+				UFFDIO_REGISTER_MODE_MISSING |
+				UFFDIO_REGISTER_MODE_WP);
+	if (fd < 0)
+		skip("userfaultfd of shared memory protects it from Linux 5.19 on: %s",
+		     strerror(errno));
+	memset(src, 7, 2 * PAGE);
+	copy.src = (uintptr_t)src;
+	must(ioctl(fd, UFFDIO_COPY, &copy));
+	if (_i)
+		close(fd);
+	marks_set(m, 3, 2);
+	expect_no_lost(w, a, m, RESET, "memory of a userfaultfd");
+	ck_assert_uint_eq(a.p[4 * PAGE], 7);
 }
 END_TEST
 
@@ -303,6 +344,8 @@ void kwrites_remote(Suite *s)
 			    WRITERS);
 	tcase_add_test(tc, write_by_a_child_to_its_tracked_parent_is_reported);
 	tcase_add_test(tc, userfaultfd_copy_and_zeropage_are_reported);
+	tcase_add_loop_test(tc, userfaultfd_copy_behind_write_protection_is_reported,
+			    0, 2);
 	tcase_add_test(tc, userfaultfd_write_protection_loses_no_write);
 	tcase_add_test(tc, userfaultfd_move_is_reported_at_its_new_place);
 }

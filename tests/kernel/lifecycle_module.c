@@ -11,7 +11,7 @@
 
 #define MODULE	"wptrack"
 #define PAGES	600
-#define ROUNDS	25
+#define ROUNDS	10
 
 /* Where the harness puts it; a distribution's module is loaded by modprobe. */
 static const char *module_file(void)

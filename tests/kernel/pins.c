@@ -24,23 +24,24 @@ struct pinned {
 	struct marks *m;	/* the pinned pages */
 };
 
-/* False, with the reason in errno, where this kernel has no io_uring. */
+bool pin_buffer(struct io_uring *ring, struct area buf)
+{
+	struct iovec iov = { buf.p, buf.pages * PAGE };
+	int ret = io_uring_queue_init(8, ring, 0);
+
+	if (!ret)
+		ret = io_uring_register_buffers(ring, &iov, 1);
+	errno = -ret;
+	return !ret;
+}
+
 static bool pin(struct pinned *p, struct area a)
 {
-	struct iovec iov;
-	int ret;
-
 	p->a = a;
 	p->buf = area_sub(a, FIRST, PINNED);
 	p->m = marks_new(a.pages);
 	marks_set(p->m, FIRST, PINNED);
-	iov.iov_base = p->buf.p;
-	iov.iov_len = PINNED * PAGE;
-	ret = io_uring_queue_init(8, &p->ring, 0);
-	if (!ret)
-		ret = io_uring_register_buffers(&p->ring, &iov, 1);
-	errno = -ret;
-	return !ret;
+	return pin_buffer(&p->ring, p->buf);
 }
 
 #define pin_or_skip(p, a)						\
@@ -49,23 +50,28 @@ static bool pin(struct pinned *p, struct area a)
 			skip("io_uring: %s", strerror(errno));		\
 	} while (0)
 
-/* Transfer between the pinned buffer and a file; the kernel uses the pin. */
-static void transfer(struct pinned *p, int fd, bool into_memory, size_t page,
-		     size_t pages)
+void pin_transfer(struct io_uring *ring, struct area buf, int fd, bool into_memory,
+		  size_t page, size_t pages)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&p->ring);
+	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	struct io_uring_cqe *cqe;
 
 	if (into_memory)
-		io_uring_prep_read_fixed(sqe, fd, p->buf.p + page * PAGE,
+		io_uring_prep_read_fixed(sqe, fd, buf.p + page * PAGE,
 					 pages * PAGE, page * PAGE, 0);
 	else
-		io_uring_prep_write_fixed(sqe, fd, p->buf.p + page * PAGE,
+		io_uring_prep_write_fixed(sqe, fd, buf.p + page * PAGE,
 					  pages * PAGE, page * PAGE, 0);
-	ck_assert_int_eq(io_uring_submit(&p->ring), 1);
-	ck_assert_int_eq(io_uring_wait_cqe(&p->ring, &cqe), 0);
+	ck_assert_int_eq(io_uring_submit(ring), 1);
+	ck_assert_int_eq(io_uring_wait_cqe(ring, &cqe), 0);
 	ck_assert_int_eq(cqe->res, pages * PAGE);
-	io_uring_cqe_seen(&p->ring, cqe);
+	io_uring_cqe_seen(ring, cqe);
+}
+
+static void transfer(struct pinned *p, int fd, bool into_memory, size_t page,
+		     size_t pages)
+{
+	pin_transfer(&p->ring, p->buf, fd, into_memory, page, pages);
 }
 
 /* What the kernel finds through the pin is what the program has written. */
@@ -303,6 +309,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, pinned_shared_memory_is_always_written);
 	tcase_add_test(tc, close_of_the_tracker_leaves_the_pin_intact);
 	tcase_add_test(tc, io_uring_read_into_plain_memory_is_reported);
+	pins_before(s);
 	pins_inflight(s);
 }
 

@@ -3,8 +3,17 @@
 #ifndef TESTS_PINS_H
 #define TESTS_PINS_H
 
-#include <check.h>
+#include "common.h"
 
+#include <liburing.h>
+
+/* False, with the reason in errno, where this kernel has no io_uring. */
+bool pin_buffer(struct io_uring *ring, struct area buf);
+/* Transfer between pages of the buffer and a file; the kernel uses the pin. */
+void pin_transfer(struct io_uring *ring, struct area buf, int fd, bool into_memory,
+		  size_t page, size_t pages);
+
+void pins_before(Suite *s);
 void pins_inflight(Suite *s);
 
 #endif /* TESTS_PINS_H */

@@ -62,6 +62,10 @@ class Options:
     load = True			# and load it before the command
     module_args = ""
     slow_disk = False		# /dev/slow: every request takes 0.3 s
+    cpu = "max"
+    nodes = 1			# of memory, each with an equal share and at most one CPU
+    drivers = ()		# modules of the kernel to load first, not if full
+    icount = False		# time is the number of instructions: see _clock()
     dynamic = {}		# {name in /tests: program of this machine}, not if full
 
     def __init__(self, **kw):
@@ -200,6 +204,9 @@ def _initramfs(path, kernel, command, nonce, opts):
     _payload(put, command, nonce, opts)
     if opts.module:
         c.tree(build.module(kernel), "lib/wptrack.ko")
+    # Named so that the shell loads them in this order.
+    for i, (driver, image) in enumerate(root.drivers(kernel, opts.drivers)):
+        c.file("lib/drivers/%02d-%s" % (i, driver), image)
     c.close()
 
 
@@ -230,6 +237,17 @@ def _accel():
     return "tcg" if major >= 10 else "tcg,thread=single"
 
 
+def _clock(opts):
+    """Arguments that make two boots alike to the instruction: one instruction takes
+    one nanosecond, idle time passes at once, nothing is random.  Without -erms the
+    kernel copies by loops of plain instructions: each round of a REP counts as one."""
+    if not opts.icount:
+        return ["-cpu", "max"]
+    return ["-cpu", "max,-rdrand,-rdseed,-erms,-fsrm", "-seed", "1",
+            "-icount", "shift=0,sleep=off",
+            "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
+
+
 def kill_all():
     """End the VMs that other threads are waiting for."""
     for q in list(_running):
@@ -240,8 +258,10 @@ def _qemu(result, kernel, command, nonce, opts):
     where = result.directory
     # timeout: nothing may be left running if this process is killed.
     argv = ["timeout", "--foreground", "-k", "5", str(opts.timeout + 30),
-            "qemu-system-x86_64", "-accel", _accel(), "-cpu", "max",
-            "-m", opts.memory, "-smp", str(opts.smp), "-nodefaults",
+            "qemu-system-x86_64", "-accel",
+            "tcg,thread=single" if opts.icount else _accel(), *_clock(opts),
+            "-m", opts.memory,
+            "-smp", "%d,sockets=%d" % (opts.smp, min(opts.nodes, opts.smp)), "-nodefaults",
             "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-chardev", "file,id=con,path=" + result.console,
@@ -253,6 +273,12 @@ def _qemu(result, kernel, command, nonce, opts):
         argv.extend(["-drive", "if=none,id=%s,%s" % (serial, blockdev),
                      "-device", "nvme,drive=%s,serial=%s" % (serial, serial)])
 
+    if opts.nodes > 1:
+        each = int(opts.memory.rstrip("G")) * 1024 // opts.nodes
+        for n in range(opts.nodes):
+            argv += ["-object", "memory-backend-ram,id=node%d,size=%dM" % (n, each),
+                     "-numa", "node,nodeid=%d,memdev=node%d%s"
+                     % (n, n, ",cpus=%d" % n if n < opts.smp else "")]
     append = APPEND
     if opts.full:
         disk("wp-root", "format=raw,snapshot=on,file=" + image.full(kernel, opts.module))
@@ -267,6 +293,8 @@ def _qemu(result, kernel, command, nonce, opts):
     disk("wp-scratch", "format=raw,snapshot=on,file=" + build.scratch())
     if opts.slow_disk:
         disk("wp-slow", "driver=null-co,size=64M,read-zeroes=on,latency-ns=300000000")
+    if opts.icount:
+        append += " nokaslr norandmaps"
     return argv + ["-append", (append + " " + opts.append).strip()]
 
 

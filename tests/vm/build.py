@@ -62,7 +62,7 @@ def sync(names, target):
 def module(kernel, show=False):
     """Compile the module for a kernel; returns the path of the .ko."""
     base = root.prepare(kernel)
-    with env.lock("module-" + kernel.name):
+    with env.lock("module-%s-%s" % (kernel.name, env.digest(env.TOP)[:8])):
         work = base + root.BUILD_DIR
         sync(MODULE_SOURCES, work)
         if not os.path.exists(work + "/Kbuild"):

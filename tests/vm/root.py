@@ -6,6 +6,7 @@ to the kernel), its /boot has the kernel to boot, and `--full` boots a copy.
 Nothing may be written to it except below BUILD_DIR.
 """
 import glob
+import lzma
 import os
 import shutil
 import time
@@ -36,6 +37,27 @@ def release(kernel):
 
 def vmlinuz(kernel):
     return os.path.join(path(kernel), "boot", "vmlinuz-" + release(kernel))
+
+
+def drivers(kernel, names):
+    """(name, contents) of modules of the kernel and of what they need, in the order
+    in which they can be loaded.  A kernel may not have one, or have it built in."""
+    base = os.path.join(path(kernel), "lib/modules", release(kernel))
+    needs = {}
+    for line in env.read(base + "/modules.dep", "").splitlines():
+        where, _, deps = line.partition(":")
+        needs[os.path.basename(where).split(".")[0].replace("-", "_")] = (
+            [where] + deps.split())
+    done = []
+    for name in names:
+        # What has to be there first is named last.
+        done += [x for x in reversed(needs.get(name.replace("-", "_"), []))
+                 if x not in done]
+    for x in done:
+        data = env.read_bytes(os.path.join(base, x))
+        if x.endswith(".xz"):
+            data = lzma.decompress(data)
+        yield os.path.basename(x).split(".")[0] + ".ko", data
 
 
 def remove(tree):

@@ -6,6 +6,7 @@ import unittest
 import env
 import boot
 import kernels
+import suites
 import tap
 
 NONCE = "00112233"
@@ -132,6 +133,48 @@ class List(unittest.TestCase):
 
     def test_unknown_kernel(self):
         self.assertRaises(env.Fail, kernels.get, "4.19")
+
+
+class Boots(unittest.TestCase):
+    def test_together_they_have_the_same_options(self):
+        for group in suites.TOGETHER:
+            for name in group:
+                self.assertEqual(suites.OPTIONS.get(name), suites.OPTIONS.get(group[0]))
+
+    def test_every_chosen_suite_is_booted_once(self):
+        chosen = ["boot", "shmem", "anon", "pins", "compat"]
+        self.assertEqual(list(suites.boots(chosen)),
+                         [("boot",), ("shmem", "anon"), ("pins",), ("compat",)])
+
+    def run_as(self, text, status=0):
+        """What suites.run() makes of a boot that printed this."""
+        class Result:
+            problems, seconds, splat = [], 9, []
+        Result.status = status
+        real, suites._boot = suites._boot, lambda *a, **k: (Result, text, 0)
+        try:
+            return {n: o for n, o in suites.run(kernels.KERNELS[0], ("anon", "shmem"))}
+        finally:
+            suites._boot = real
+
+    def test_each_suite_gets_its_own_points(self):
+        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n@@ anon ends with 0 at 7\n"
+                          "@@ shmem begins at 7\n1..1\nnot ok 1 - b\n"
+                          "@@ shmem ends with 1 at 8\n")
+        self.assertFalse(out["anon"].failed())
+        self.assertEqual(out["anon"].seconds, 2)
+        self.assertEqual([p.name for p in out["shmem"].failed()], ["b"])
+
+    def test_a_suite_that_does_not_end_fails_and_so_do_those_after_it(self):
+        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n")
+        self.assertEqual([p.name for p in out["anon"].failed()], ["end"])
+        self.assertEqual([p.name for p in out["shmem"].failed()], ["begin"])
+
+    def test_a_suite_that_passes_but_exits_with_an_error_fails(self):
+        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n@@ anon ends with 3 at 7\n"
+                          "@@ shmem begins at 7\n1..1\nok 1 - b\n"
+                          "@@ shmem ends with 0 at 8\n")
+        self.assertEqual([p.name for p in out["anon"].failed()], ["exit"])
 
 
 def main():

@@ -8,6 +8,7 @@ import sys
 import boot
 import build
 import env
+import figures
 import kernels
 import kinds
 import kselftest
@@ -17,6 +18,10 @@ HOST = "unit"			# runs on this machine
 CONTROL = "control"		# other suites, with the hook off
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
+BENCH = "bench"			# costs, in instructions
+# Left out of it: files, whose disk is not deterministic, and what takes long.
+BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc"
+BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
 # Boot options that differ from boot.Options.
 OPTIONS = {
@@ -28,6 +33,10 @@ OPTIONS = {
     "pagemap_ioctl": {"memory": "2G", "append": "hugepages=16"},
     "soft_dirty": {"memory": "2G"},
 }
+
+# Suites that share a boot, which must not differ in their options.
+TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
+            ("cli", "compat", "defects")]
 
 # With the write-fault hook off (unsafe_no_hook=1) tests of these suites and cases
 # must find lost writes: it proves that they can.  Only memory that scans need not
@@ -43,7 +52,21 @@ _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 def names():
     """In the order in which they run: what fails first is told first."""
     return ([HOST, "boot", "refuse"] + build.suites() + ["cli", "cli_control"] + PRELOAD +
-            KERNELS_OWN + [CONTROL, "full"])
+            KERNELS_OWN + [CONTROL, "full", BENCH])
+
+
+def boots(chosen):
+    """The chosen suites, in tuples that share a boot."""
+    left = list(chosen)
+    while left:
+        for group in TOGETHER:
+            if left[0] in group:
+                break
+        else:
+            group = (left[0],)
+        now = tuple(n for n in left if n in group)
+        left = [n for n in left if n not in now]
+        yield now
 
 
 def prepare(name):
@@ -53,12 +76,12 @@ def prepare(name):
         build.as_newer()
 
 
-def _options(name):
-    options = dict(OPTIONS.get(name, {}))
-    if name in PRELOAD:
-        options["dynamic"] = {"dynamic/" + name: os.path.join(
-            env.BUILD, "userspace/dynamic", name)}
-    if name in KERNELS_OWN:
+def _options(names):
+    options = dict(OPTIONS.get(names[0], {}))
+    options["timeout"] = boot.Options.timeout * len(names)
+    options["dynamic"] = {"dynamic/" + n: os.path.join(
+        env.BUILD, "userspace/dynamic", n) for n in names if n in PRELOAD}
+    if names[0] in KERNELS_OWN:
         options["dynamic"] = {"kselftest/" + n: path
                               for n, path in kselftest.programs().items()}
         options["dynamic"]["kselftest/as_newer.so"] = build.as_newer()
@@ -66,10 +89,11 @@ def _options(name):
 
 
 class Outcome:
-    def __init__(self, points, result=None, retried=0):
+    def __init__(self, points, result=None, retried=0, seconds=None):
         self.points = points
-        self.result = result
+        self.result = result	# of the boot
         self.retried = retried
+        self.seconds = seconds
 
     def failed(self):
         return [p for p in self.points if p.state == tap.FAILED]
@@ -89,24 +113,55 @@ def _boot(kernel, name, command, **options):
     return r, text, retried
 
 
-def run(kernel, name):
-    """Run one suite on one kernel."""
-    if name == CONTROL:
-        return _control(kernel)
-    r, text, retried = _boot(kernel, name, "/tests/" + name, **_options(name))
+_BEGIN = re.compile(r"^@@ (\S+) begins at (\d+)$", re.M)
+_END = re.compile(r"^@@ (\S+) ends with (\d+) at (\d+)$", re.M)
+
+
+def _script(names):
+    """Run suites one after the other, and say where each of them begins and ends."""
+    return "; ".join("echo; echo @@ %s begins at $(date +%%s); /tests/%s; s=$?; "
+                     "echo; echo @@ %s ends with $s at $(date +%%s)" % (n, n, n)
+                     for n in names)
+
+
+def _points(kernel, name, text, status):
     points = tap.parse(text)
-    for problem in r.problems:
-        points.append(tap.Point("kernel", tap.FAILED, problem))
-    if not r.problems:
-        points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
     if name == "memory":
         wrong = kinds.differences(kernel.name, text)
         points.append(tap.Point("docs/memory.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
-    if r.status and not any(p.state == tap.FAILED for p in points):
+    if status and not any(p.state == tap.FAILED for p in points):
         points.append(tap.Point("exit", tap.FAILED, "all tests passed but the suite "
-                                "exited with %d" % r.status))
-    return Outcome(points, r, retried)
+                                "exited with %d" % status))
+    return points
+
+
+def run(kernel, names):
+    """Run suites on one kernel, in one boot; yields (name, Outcome)."""
+    if names == (CONTROL,):
+        yield CONTROL, _control(kernel)
+        return
+    if names == (BENCH,):
+        yield BENCH, _bench(kernel)
+        return
+    r, text, retried = _boot(kernel, "+".join(names), _script(names), **_options(names))
+    begun = {m.group(1): m for m in _BEGIN.finditer(text)}
+    ended = {m.group(1): m for m in _END.finditer(text)}
+    for name in names:
+        b, e = begun.get(name), ended.get(name)
+        if e:
+            points = _points(kernel, name, text[b.end():e.start()], int(e.group(2)))
+        elif b:
+            points = _points(kernel, name, text[b.end():], 0)
+            points.append(tap.Point("end", tap.FAILED, "the suite did not come to its end"))
+        else:
+            points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began")]
+        if name == names[-1]:
+            points += [tap.Point("kernel", tap.FAILED, x) for x in r.problems]
+            if not r.problems:
+                points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
+        yield name, Outcome(points, r, retried,
+                            int(e.group(3)) - int(b.group(2)) if e else None)
 
 
 def _control(kernel):
@@ -134,6 +189,46 @@ def _control(kernel):
         points.append(tap.Point("without the hook %s, %s: %d of %d tests find lost "
                                 "writes" % (s, c, len(lost), len(seen)), state, why))
     return Outcome(points, r, retried)
+
+
+def bench_figures(kernel, keep=None):
+    """The figures that are compared: deterministic, and soon had."""
+    command = ("wptrack bench --json --instructions --quick --repeat 1 --size 256"
+               " --measure %s --method %s --directory /none"
+               % (BENCH_MEASURES, BENCH_METHODS))
+    r, text, retried = _boot(kernel, BENCH, command, icount=True, smp=1,
+                             append="hugepages=16")
+    if keep is not None:
+        keep += [r, retried]
+    if r.problems or r.status:
+        raise env.Fail("; ".join(r.problems) or "wptrack bench exited with %s:\n%s"
+                       % (r.status, text[-2000:]))
+    return figures.parse(text)
+
+
+def _bench(kernel):
+    """Has the cost of anything changed?  Only where there are figures to compare."""
+    reference = figures.load(figures.reference(kernel.name))
+    if reference is None:
+        return Outcome([tap.Point("costs", tap.SKIPPED,
+                                  "no reference figures for this kernel")])
+    keep = []
+    try:
+        found = bench_figures(kernel, keep)
+        wrong = "\n".join(figures.failed(found))
+        rows = figures.differences(reference, found)
+    except env.Fail as e:
+        wrong, rows = str(e), []
+    title = "costs are within 2 % of bench/reference"
+    if not wrong and figures.release(reference) != figures.release(found):
+        title += " (ratios only: measured on %s, not on %s)" % (
+            figures.release(reference), figures.release(found))
+    if rows:
+        wrong += figures.difference_table(rows) + (
+            "\nif this is meant to be: KERNELS=%s tests/vm/bench --reference"
+            % kernel.name)
+    return Outcome([tap.Point(title, tap.FAILED if wrong else tap.PASSED, wrong)],
+                   *keep)
 
 
 def unit():

@@ -14,6 +14,7 @@ static const struct command commands[] = {
 	{ "scan", "List the memory that a process writes in some seconds", cmd_scan },
 	{ "verify", "Prove on a process that no write goes unreported", cmd_verify },
 	{ "wait", "Wait until a process has written so many pages", cmd_wait },
+	{ "bench", "Measure what tracking costs on this kernel", cmd_bench },
 	{ "info", "Show what the module can do on this kernel", cmd_info },
 	{ "stats", "Show the counters of the module", cmd_stats },
 	{ "trackers", "Show who tracks whom", cmd_trackers },
