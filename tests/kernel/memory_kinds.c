@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGES	(2 * PMD_PAGES)
@@ -34,49 +35,49 @@ static struct area make_map(const struct kind *k)
 	return map_make(k->arg, PAGES, 0).a;
 }
 
-/* Lower and upper layer are directories of the scratch disk. */
-static const char *overlay_dir(void)
+/* Lower and upper layer are directories of the scratch disk, this one. */
+static bool overlay_mount(const char *dir)
 {
-	static char merged[256], options[1024];
-	const char *dir = ext4_dir();
+	static bool mounted;
+	char options[1024], merged[256];
 
-	if (merged[0] || !dir)
-		return dir ? merged : NULL;
-	snprintf(options, sizeof(options),
-		 "mkdir -p %s/lower %s/upper %s/work %s/merged", dir, dir, dir, dir);
-	if (system(options))
-		return NULL;
+	if (mounted)
+		return true;
 	snprintf(options, sizeof(options),
 		 "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work", dir, dir, dir);
 	snprintf(merged, sizeof(merged), "%s/merged", dir);
 	umount2(merged, MNT_DETACH);	/* of the test before */
-	if (!mount("overlay", merged, "overlay", 0, options))
-		return merged;
-	note("overlay: %s", strerror(errno));
-	merged[0] = 0;
-	return NULL;
+	mounted = !mount("overlay", merged, "overlay", 0, options);
+	if (!mounted)
+		note("overlay: %s", strerror(errno));
+	return mounted;
 }
 
 /* A file of the lower layer, which is copied up when it is opened for writing. */
 static struct area make_overlay(const struct kind *k)
 {
-	static uint8_t data[PAGE];
+	static const char *const layers[] = { "lower", "upper", "work", "merged" };
+	static const uint8_t data[PAGE];
+	const char *dir = ext4_dir();
 	char path[300];
-	const char *dir;
-	int fd, i;
+	size_t i;
 	void *p;
+	int fd;
 
-	snprintf(path, sizeof(path), "%s/lower/%d", ext4_dir() ?: "", getpid());
-	fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return (struct area){ NULL, 0 };
-	for (i = 0; i < (int)PAGES; i++)
-		must(write(fd, data, PAGE));
-	close(fd);
-	dir = overlay_dir();
 	if (!dir)
 		return (struct area){ NULL, 0 };
-	snprintf(path, sizeof(path), "%s/%d", dir, getpid());
+	for (i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, layers[i]);
+		mkdir(path, 0755);
+	}
+	snprintf(path, sizeof(path), "%s/lower/%d", dir, getpid());
+	fd = must(open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600));
+	for (i = 0; i < PAGES; i++)
+		must(write(fd, data, PAGE));
+	close(fd);
+	if (!overlay_mount(dir))
+		return (struct area){ NULL, 0 };
+	snprintf(path, sizeof(path), "%s/merged/%d", dir, getpid());
 	fd = must(open(path, O_RDWR | O_CLOEXEC));
 	p = must(mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 		      k->arg ? MAP_SHARED : MAP_PRIVATE, fd, 0));
