@@ -148,6 +148,17 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 		must_ret;						\
 	})
 
+/*
+ * For loops over pages: libcheck notes each ck_assert() that holds in a file, which
+ * takes longer than most of what is tested.
+ */
+#define check_that(cond)						\
+	do {								\
+		if (!(cond))						\
+			ck_abort_msg("%s:%d: not so: %s", __FILE__,	\
+				     __LINE__, #cond);			\
+	} while (0)
+
 bool write_file(const char *path, const char *text);
 double seconds(void);
 

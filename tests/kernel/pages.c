@@ -158,14 +158,15 @@ static int collect_region(const struct wptrack_region *r, void *ctx)
 	struct collect *c = ctx;
 	uint64_t p;
 
-	ck_assert_uint_lt(r->start, r->end);
-	ck_assert_uint_ge(r->start, area_start(c->a));
-	ck_assert_uint_le(r->end, area_end(c->a));
+	check_that(r->start < r->end);
+	check_that(r->start >= area_start(c->a));
+	check_that(r->end <= area_end(c->a));
 	for (p = r->start; p < r->end; p += PAGE) {
 		size_t i = (p - area_start(c->a)) / PAGE;
 
 		if (c->m) {
-			ck_assert_msg(!c->m->w[i], "page %zu reported twice", i);
+			if (c->m->w[i])
+				ck_abort_msg("page %zu reported twice", i);
 			c->m->w[i] = 1;
 		}
 		if (c->cat)

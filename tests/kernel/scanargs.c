@@ -56,19 +56,19 @@ static void check_regions(const struct wptrack_scan *arg, size_t n)
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		ck_assert_uint_lt(vec[i].start, vec[i].end);
-		ck_assert_uint_ge(vec[i].start, arg->start);
-		ck_assert_uint_eq(vec[i].start % PAGE, 0);
-		ck_assert_uint_eq(vec[i].end % PAGE, 0);
-		ck_assert_uint_eq(vec[i].categories & ~arg->return_mask, 0);
-		ck_assert_uint_le(vec[i].end, arg->walk_end);
+		check_that(vec[i].start < vec[i].end);
+		check_that(vec[i].start >= arg->start);
+		check_that(vec[i].start % PAGE == 0);
+		check_that(vec[i].end % PAGE == 0);
+		check_that(!(vec[i].categories & ~arg->return_mask));
+		check_that(vec[i].end <= arg->walk_end);
 		pages += (vec[i].end - vec[i].start) / PAGE;
 		if (!i)
 			continue;
-		ck_assert_uint_ge(vec[i].start, vec[i - 1].end);
-		ck_assert_msg(vec[i].start != vec[i - 1].end ||
-			      vec[i].categories != vec[i - 1].categories,
-			      "regions %zu and %zu are one", i - 1, i);
+		check_that(vec[i].start >= vec[i - 1].end);
+		/* or they were one */
+		check_that(vec[i].start != vec[i - 1].end ||
+			   vec[i].categories != vec[i - 1].categories);
 	}
 	ck_assert_uint_eq(pages, arg->pages);
 }
@@ -102,8 +102,9 @@ void mark_regions(struct marks *m, struct area a,
 		for (p = vec[i].start; p < vec[i].end; p += PAGE) {
 			size_t page = (p - area_start(a)) / PAGE;
 
-			ck_assert_uint_lt(page, m->pages);
-			ck_assert_msg(!m->w[page], "page %zu came twice", page);
+			check_that(page < m->pages);
+			if (m->w[page])
+				ck_abort_msg("page %zu came twice", page);
 			m->w[page] = 1;
 		}
 	}
