@@ -3,6 +3,8 @@
  * One page in a harvest: its categories, whether it was written, its reset.
  */
 #include <linux/hugetlb.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/userfaultfd_k.h>
 
 #include "arm.h"
@@ -109,14 +111,17 @@ void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	wpt_group_visit(p->group, p->start);
 }
 
-static void piece_armed(struct wpt_piece *p, unsigned long addr)
+static void piece_flush(struct wpt_piece *p, unsigned long addr)
 {
-	unsigned int i = wpt_page_index(addr);
-
-	set_bit(i, p->chunk->armed);
 	if (!p->flush_end)
 		p->flush_start = addr;
 	p->flush_end = addr + PAGE_SIZE;
+}
+
+static void piece_armed(struct wpt_piece *p, unsigned long addr)
+{
+	set_bit(wpt_page_index(addr), p->chunk->armed);
+	piece_flush(p, addr);
 }
 
 /*
@@ -147,6 +152,14 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		clear_bit(i, chunk->dirty);
 		/* From now on only its pte tells whether it is written. */
 		wpt_record_mark_walk(p->group, chunk, addr);
+		/*
+		 * Who has zapped it may have ended the event, and flush only
+		 * now.  Until then others read what was there, and would keep
+		 * that as what the page holds.
+		 */
+		smp_rmb();
+		if (mm_tlb_flush_pending(h->mm))
+			piece_flush(p, addr);
 		/*
 		 * A zap that began before may find data here that is written
 		 * from now on, and make it empty again without our knowing.

@@ -96,7 +96,7 @@ void wpt_piece_open(struct wpt_harvest *h, struct wpt_piece *p)
  * @p: the piece
  * @stride_shift: size of what its entries map
  *
- * Flushes the TLB for what was armed.
+ * Flushes the TLB for what was armed, or zapped by somebody who has yet to flush it.
  */
 void wpt_piece_settle(struct wpt_harvest *h, struct wpt_piece *p,
 		      unsigned int stride_shift)

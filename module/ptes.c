@@ -143,10 +143,9 @@ enum wpt_stop wpt_do_ptes(struct wpt_harvest *h, struct wpt_piece *p,
 		if (p->walked)
 			wpt_piece_walked(h, p);
 	}
-	if (ptep) {
-		wpt_piece_settle(h, p, PAGE_SHIFT);
+	wpt_piece_settle(h, p, PAGE_SHIFT);
+	if (ptep)
 		pte_unmap_unlock(ptep, ptl);
-	}
 	wpt_piece_close(h, p);
 	return stop;
 }

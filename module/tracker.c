@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/delay.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -105,6 +107,9 @@ static void harvest_unlock(struct wpt_space *space, struct mm_struct *mm)
 static void learn(struct wpt_harvest *h, unsigned long from)
 {
 	if (from >= h->addr || !wpt_masks_plain(h->masks))
+		return;
+	/* As in page_reset(): what was zapped may still be read. */
+	if (mm_tlb_flush_pending(h->mm))
 		return;
 	wpt_set_del(&h->t->unknown, from, h->addr, WPT_UNKNOWN_MAX);
 	if (!atomic_read(&h->t->space->events) &&
