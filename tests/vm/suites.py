@@ -25,6 +25,10 @@ BENCH = "bench"			# costs, in instructions
 BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc"
 BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
+# They run when they are asked for: the matrix of events takes as long as all the rest,
+# and costs are of one kernel package.
+ON_REQUEST = ["events", BENCH]
+
 # Suites that need what only some kernels have.
 ONLY = {
     "full": lambda kernel: not kernel.debug,
@@ -67,6 +71,10 @@ def names():
     """In the order in which they run: what fails first is told first."""
     return ([HOST, "boot", "refuse"] + build.suites() + ["cli", "cli_control"] + PRELOAD +
             KERNELS_OWN + [CONTROL, "full", BENCH])
+
+
+def default():
+    return [n for n in names() if n not in ON_REQUEST]
 
 
 def boots(chosen):
