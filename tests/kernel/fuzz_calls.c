@@ -15,7 +15,7 @@
 
 const char *const fuzz_call_name[CALLS] = {
 	"open", "close", "INFO", "ATTACH", "TRACK", "UNTRACK", "SCAN",
-	"unknown commands", "file operations", "changes of memory", "writes",
+	"CLEAR", "NOTIFY", "unknown commands", "file operations", "changes of memory", "writes",
 	"fork",
 };
 
@@ -150,6 +150,9 @@ static const int *allowed(enum fuzz_call call)
 				     ENOMEM, EFAULT, 0 };
 	static const int scan[] = { EINVAL, EFAULT, EPERM, E2BIG, ENOTCONN,
 				    ESRCH, ENOMEM, 0 };
+	static const int clear[] = { EINVAL, EFAULT, E2BIG, ENOTCONN, ESRCH, ENOMEM,
+				     ESTALE, 0 };
+	static const int notify[] = { EINVAL, EFAULT, E2BIG, ENOTCONN, ESRCH, 0 };
 	static const int unknown[] = { ENOTTY, 0 };
 
 	switch (call) {
@@ -162,6 +165,10 @@ static const int *allowed(enum fuzz_call call)
 		return range;
 	case CALL_SCAN:
 		return scan;
+	case CALL_CLEAR:
+		return clear;
+	case CALL_NOTIFY:
+		return notify;
 	default:
 		return unknown;
 	}
@@ -278,7 +285,7 @@ static void do_scan(struct fuzz_world *w, struct fuzz_rnd *r)
 	struct wptrack_region vec[64];
 	struct wptrack_scan arg = {
 		.size = some_size(r, sizeof(arg)),
-		.flags = some_flags(r, 3),
+		.flags = some_flags(r, 7),
 		.category_inverted = some_categories(r),
 		.category_mask = some_categories(r),
 		.category_anyof_mask = some_categories(r),
@@ -299,6 +306,44 @@ static void do_scan(struct fuzz_world *w, struct fuzz_rnd *r)
 	      ioctl(fd, WPTRACK_IOC_SCAN, some_place(w, r, &arg)));
 }
 
+static void do_clear(struct fuzz_world *w, struct fuzz_rnd *r)
+{
+	struct wptrack_region vec[8];
+	struct wptrack_clear arg = {
+		.size = some_size(r, sizeof(arg)),
+		.flags = some_flags(r, 1),
+		.vec = (uintptr_t)some_place(w, r, vec),
+		.vec_len = fuzz_below(r, 9),
+		.epoch = one_in(r, 3) ? fuzz_below(r, 4) : 0,
+	};
+	int fd = some_fd(w, r);
+	size_t i;
+
+	for (i = 0; i < 8; i++) {
+		vec[i] = (struct wptrack_region){ 0 };
+		some_range(w, r, (uint64_t *)&vec[i].start, (uint64_t *)&vec[i].end);
+	}
+	judge(w, CALL_CLEAR, fd,
+	      ioctl(fd, WPTRACK_IOC_CLEAR, some_place(w, r, &arg)));
+}
+
+static void do_notify(struct fuzz_world *w, struct fuzz_rnd *r)
+{
+	struct wptrack_notify arg = {
+		.size = some_size(r, sizeof(arg)),
+		.flags = some_flags(r, 0),
+		.pages = one_in(r, 4) ? 0 : 1 + fuzz_below(r, 100),
+		.eventfd = -1,
+	};
+	int fd = some_fd(w, r);
+
+	/* EBADF, for what is no eventfd, is not judged. */
+	if (one_in(r, 8))
+		arg.eventfd = (int64_t)odd_number(r);
+	judge(w, CALL_NOTIFY, fd,
+	      ioctl(fd, WPTRACK_IOC_NOTIFY, some_place(w, r, &arg)));
+}
+
 static void do_unknown(struct fuzz_world *w, struct fuzz_rnd *r)
 {
 	unsigned long cmd = fuzz_rnd(r) & 0xffffffff;
@@ -309,12 +354,12 @@ static void do_unknown(struct fuzz_world *w, struct fuzz_rnd *r)
 	/* What the file system layer answers itself is not ours. */
 	if (one_in(r, 2))
 		cmd = _IOC(fuzz_below(r, 4), WPTRACK_IOC_TYPE,
-			   5 + fuzz_below(r, 250), fuzz_below(r, 200));
+			   7 + fuzz_below(r, 248), fuzz_below(r, 200));
 	else if ((cmd >> 8 & 0xff) != WPTRACK_IOC_TYPE)
 		cmd = (cmd & 0xffff00ff) | 0xd800;
 	for (i = 0; i < sizeof(arg); i++)
 		arg[i] = fuzz_rnd(r);
-	if ((cmd & 0xff) < 5 && (cmd >> 8 & 0xff) == WPTRACK_IOC_TYPE)
+	if ((cmd & 0xff) < 7 && (cmd >> 8 & 0xff) == WPTRACK_IOC_TYPE)
 		cmd |= 0x80;
 	judge(w, CALL_UNKNOWN, fd, ioctl(fd, cmd, arg));
 }
@@ -446,6 +491,7 @@ static const struct {
 } mix[] = {
 	{ CALL_OPEN, 6 }, { CALL_CLOSE, 4 }, { CALL_INFO, 4 }, { CALL_ATTACH, 8 },
 	{ CALL_TRACK, 14 }, { CALL_UNTRACK, 6 }, { CALL_UNKNOWN, 3 },
+	{ CALL_CLEAR, 4 }, { CALL_NOTIFY, 3 },
 	{ CALL_FILE, 4 }, { CALL_MEMORY, 12 }, { CALL_WRITE, 12 },
 };
 
@@ -480,6 +526,12 @@ void fuzz_step(struct fuzz_world *w, struct fuzz_rnd *r)
 	case CALL_TRACK:
 	case CALL_UNTRACK:
 		do_range(w, r, call);
+		break;
+	case CALL_CLEAR:
+		do_clear(w, r);
+		break;
+	case CALL_NOTIFY:
+		do_notify(w, r);
 		break;
 	case CALL_UNKNOWN:
 		do_unknown(w, r);
