@@ -53,7 +53,7 @@ OPTIONS = {
 
 # Suites that share a boot, which must not differ in their options.
 TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
-            ("cli", "compat", "defects")]
+            ("compat", "defects")]
 
 # The soak runs this long instead of some seconds.
 MINUTES = float(os.environ.get("MINUTES") or 0)
