@@ -35,6 +35,9 @@
  *  - Memory that is zapped (munmap, MADV_DONTNEED, hole punch) after it held
  *    data reads written.  A reset that passes over unmapped memory forgets what
  *    was there: what is mapped there later begins clean.
+ *  - A page that was reported may be unmapped before its reader gets to it.  Take
+ *    it as empty then: if it held data, and comes back (mremap), it is reported
+ *    again; if it did not, what comes back is empty too.
  *  - Memory in which a device may write at any time (pinned pages) and memory
  *    that cannot be write-protected is always reported written.  Use the
  *    categories %WPTRACK_PAGE_PINNED and %WPTRACK_PAGE_WPALLOWED to tell.

@@ -5,9 +5,6 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-/* What the copy of a page holds that went away before it was copied. */
-#define GONE 0xdb
-
 struct shadow *shadow_new(struct wptrack *w, struct area a, bool holes)
 {
 	struct shadow *s = calloc(1, sizeof(*s));
@@ -21,6 +18,11 @@ struct shadow *shadow_new(struct wptrack *w, struct area a, bool holes)
 	return s;
 }
 
+/*
+ * A page may go away between its report and its copy.  It counts as empty then: if it
+ * held data when it went away, it has to be reported again when it comes back.  A
+ * page that was empty then is the same as before, and need not be.
+ */
 static void copy_page(struct shadow *s, uint64_t addr)
 {
 	uint8_t *to = s->copy + (addr - area_start(s->a));
@@ -30,7 +32,7 @@ static void copy_page(struct shadow *s, uint64_t addr)
 		memcpy(to, (void *)addr, PAGE);
 	else if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) !=
 		 (ssize_t)PAGE)
-		memset(to, GONE, PAGE);
+		memset(to, 0, PAGE);
 	s->copied++;
 }
 
