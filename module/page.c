@@ -144,6 +144,8 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 	if (wpt_pte_empty(pte)) {
 		/* A transfer into a page of the cache needs no pte to go on. */
 		if (wpt_arm_cache_held(p->vma, addr)) {
+			if (wpt_harvest_waits(h))
+				return WPT_STOP_DRAIN;
 			wpt_arm_count(WPT_ARM_REFERENCED, 1);
 			return WPT_GO_ON;
 		}
