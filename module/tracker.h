@@ -97,19 +97,24 @@ struct wpt_tracker *wpt_tracker_create(void);
 void wpt_tracker_destroy(struct wpt_tracker *t);
 int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
 		       struct pid *target);
-int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
-		      unsigned long end, u64 flags, unsigned long *done);
-int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
-			unsigned long end, unsigned long *done);
-int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *scan);
 int wpt_tracker_notify(struct wpt_tracker *t, u64 pages,
 		       struct eventfd_ctx *eventfd);
 int wpt_tracker_epoch(struct wpt_tracker *t, u64 *epoch, bool advance);
 unsigned int wpt_tracker_count(void);
 
-void wpt_tracker_lose(struct wpt_tracker *t);
+/* ranges.c */
+int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
+		      unsigned long end, u64 flags, unsigned long *done);
+int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
+			unsigned long end, unsigned long *done);
+void wpt_tracker_forget_begin(struct wpt_tracker *t);
+void wpt_tracker_forget(struct wpt_tracker *t, struct mm_struct *mm);
+
+/* scan.c */
+int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *scan);
 
 /* pending.c */
+void wpt_tracker_lose(struct wpt_tracker *t);
 struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr);
 struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_drop(struct wpt_tracker *t, unsigned long addr);

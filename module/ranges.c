@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The ranges of a tracker: what it tracks, and what is forgotten when it does no
+ * longer.
+ */
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+
+#include "cover.h"
+#include "stats.h"
+#include "walk.h"
+
+static unsigned int max_ranges = 8192;
+module_param(max_ranges, uint, 0644);
+MODULE_PARM_DESC(max_ranges, "most separate ranges of one tracker");
+
+/* Pages that were written, and nothing else. */
+static const struct wpt_masks written_masks = {
+	.mask = WPTRACK_PAGE_WRITTEN,
+	.ret = WPTRACK_PAGE_WRITTEN,
+};
+
+/* Pages that are armed for others begin as written for this tracker. */
+static void start_written(struct wpt_tracker *t, unsigned long start,
+			  unsigned long end)
+{
+	struct wpt_record *rec = &t->space->rec;
+	unsigned long addr = start, next, index;
+	struct wpt_chunk *chunk;
+	struct wpt_bits *bits;
+	unsigned int i, stop;
+
+	if (wpt_set_add(&t->unknown, start, end, WPT_UNKNOWN_MAX))
+		wpt_tracker_lose(t);
+	while (addr < end) {
+		if (!wpt_record_group(rec, addr)) {
+			index = addr >> WPT_GROUP_SHIFT;
+			if (!xa_find_after(&rec->groups, &index, ULONG_MAX,
+					   XA_PRESENT))
+				break;
+			addr = index << WPT_GROUP_SHIFT;
+			continue;
+		}
+		next = min(end, wpt_chunk_end(addr));
+		chunk = wpt_record_chunk(rec, addr);
+		if (chunk) {
+			bits = wpt_pending_get(t, addr);
+			if (IS_ERR(bits)) {
+				wpt_tracker_lose(t);
+				return;
+			}
+			i = wpt_page_index(addr);
+			stop = i + ((next - addr) >> PAGE_SHIFT);
+			for_each_set_bit_from(i, chunk->armed, stop)
+				__set_bit(i, bits->b);
+			wpt_pending_drop_empty(t, addr);
+		}
+		addr = next;
+	}
+}
+
+/*
+ * Events that are under way have not been recorded where nothing was tracked when
+ * they began, and may still take pages away.
+ */
+static void start_unsure(struct wpt_tracker *t, unsigned long start,
+			 unsigned long end)
+{
+	struct wpt_interval iv[WPT_EVENT_SLOTS];
+	unsigned int i, n = wpt_space_event_get(t->space, start, end, iv);
+
+	for (i = 0; i < n; i++) {
+		t->unsure_private = true;
+		if (wpt_set_add(&t->unsure, iv[i].start, iv[i].end, WPT_UNKNOWN_MAX))
+			wpt_tracker_lose(t);
+	}
+}
+
+/*
+ * A tracker is to have other ranges than it has.  Its user pays for more of them
+ * before the tracker gets them, and no longer for fewer after: for those of a set
+ * that it has not, or no more.
+ */
+static int ranges_pay(struct wpt_tracker *t, const struct wpt_set *new)
+{
+	return new->nr > t->ranges.nr ?
+	       wpt_account_ranges(&t->account, new->nr - t->ranges.nr) : 0;
+}
+
+static void ranges_repay(struct wpt_tracker *t, const struct wpt_set *new)
+{
+	if (new->nr > t->ranges.nr)
+		wpt_account_ranges(&t->account, -(int)(new->nr - t->ranges.nr));
+}
+
+static void ranges_swap(struct wpt_tracker *t, struct wpt_set *new)
+{
+	swap(t->ranges, *new);
+	/* Before any of them is armed: no write goes uncounted. */
+	wpt_watch_ranges(t->space, &t->watch, &t->ranges);
+}
+
+static void ranges_replace(struct wpt_tracker *t, struct wpt_set *new)
+{
+	if (new->nr < t->ranges.nr)
+		wpt_account_ranges(&t->account, -(int)(t->ranges.nr - new->nr));
+	ranges_swap(t, new);
+}
+
+/* Huge pages of a range are to be split, whatever other trackers asked for. */
+static void keep_not(struct wpt_tracker *t, unsigned long start,
+		     unsigned long end)
+{
+	wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+	wpt_record_split(&t->space->rec, start, end);
+}
+
+/* The locks of forgetting, whatever happens. */
+static void forget_lock(struct wpt_space *space, struct mm_struct *mm)
+{
+	mutex_lock(&space->lock);
+	if (mm)
+		mmap_read_lock(mm);
+	space->held_since = ktime_get_ns();
+}
+
+/*
+ * Forget what no tracker has any more of the ranges in a set, a piece at a time.
+ * @mm is NULL if the address space is gone.  @killable: give up if the caller is
+ * killed, with -EINTR.
+ */
+static int forget_set(struct wpt_space *space, struct mm_struct *mm,
+		      const struct wpt_set *set, bool killable)
+{
+	unsigned long addr;
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++) {
+		addr = set->iv[i].start;
+		while (addr < set->iv[i].end) {
+			if (killable && fatal_signal_pending(current))
+				return -EINTR;
+			if (!killable)
+				forget_lock(space, mm);
+			else if (wpt_walk_lock(space, mm))
+				return -EINTR;
+			addr = wpt_harvest_forget(space, mm, addr,
+						  set->iv[i].end);
+			wpt_stats_hold(space->held_since);
+			if (mm)
+				mmap_read_unlock(mm);
+			mutex_unlock(&space->lock);
+			cond_resched();
+		}
+	}
+	return 0;
+}
+
+/**
+ * wpt_tracker_forget_begin() - a tracker gives up ranges
+ * @t: the tracker, attached, its space locked
+ *
+ * Events in them are recorded until nothing is left of them.
+ */
+void wpt_tracker_forget_begin(struct wpt_tracker *t)
+{
+	if (!t->forgetting)
+		t->space->forgetting++;
+	t->forgetting = true;
+}
+
+/* All is forgotten that a tracker gave up.  Only now the cover may shrink. */
+static void forget_end(struct wpt_tracker *t)
+{
+	mutex_lock(&t->space->lock);
+	t->forgetting = false;
+	t->space->forgetting--;
+	wpt_set_destroy(&t->leaving);
+	wpt_cover_shrink(t->space);
+	mutex_unlock(&t->space->lock);
+}
+
+/* A range could not be tracked: what is tracked is what was, @before. */
+static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
+		       struct mm_struct *mm, unsigned long start,
+		       unsigned long end)
+{
+	struct wpt_interval iv = { start, end };
+	struct wpt_set one = { .iv = &iv, .nr = 1 };
+	struct wpt_space *space = t->space;
+
+	mutex_lock(&space->lock);
+	ranges_swap(t, before);
+	ranges_repay(t, before);
+	wpt_cover_exact(space);
+	space->forgetting++;
+	mutex_unlock(&space->lock);
+
+	forget_set(space, mm, &one, false);
+
+	mutex_lock(&space->lock);
+	space->forgetting--;
+	wpt_cover_shrink(space);
+	mutex_unlock(&space->lock);
+}
+
+/**
+ * wpt_tracker_track() - track a range
+ * @t:     the tracker
+ * @start: first address, page aligned
+ * @end:   end (exclusive), page aligned
+ * @flags: WPTRACK_TRACK_*
+ * @done:  out: how far it got
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
+ */
+int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
+		      unsigned long end, u64 flags, unsigned long *done)
+{
+	struct wpt_harvest h = {
+		.t = t, .addr = start, .end = end, .masks = &written_masks,
+		.first = true,
+	};
+	struct wpt_set ranges = { };
+	enum wpt_stop stop;
+	int ret;
+
+	*done = start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	h.mm = wpt_walk_enter(t);
+	if (IS_ERR(h.mm)) {
+		ret = PTR_ERR(h.mm);
+		goto out;
+	}
+
+	/*
+	 * From the moment the range is in the cover, events are recorded; from
+	 * then on what is found in it may be believed.
+	 */
+	ret = wpt_walk_lock(t->space, h.mm);
+	if (ret)
+		goto out_mm;
+	ret = wpt_set_union(&ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_add(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret)
+		ret = ranges_pay(t, &ranges);
+	if (!ret) {
+		ret = wpt_cover_grow(t->space, start, end);
+		if (ret)
+			ranges_repay(t, &ranges);
+	}
+	if (!ret) {
+		ranges_swap(t, &ranges);
+		/* If that fails for want of memory, huge pages are split. */
+		if (flags & WPTRACK_TRACK_KEEP_HUGE)
+			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		else
+			keep_not(t, start, end);
+		wpt_cover_exact(t->space);
+		if (flags & WPTRACK_TRACK_START_WRITTEN)
+			start_written(t, start, end);
+		/* Older events may be at work in the range, beyond its first reset. */
+		start_unsure(t, start, end);
+		h.unsure_gen = t->unsure_gen;
+	}
+	wpt_walk_unlock(t->space, h.mm);
+	if (ret)
+		goto out_mm;
+
+	/* Nothing is believed before this is known of all of it. */
+	ret = wpt_walk_run(&h, wpt_held, &stop);
+	if (ret) {
+		track_undo(t, &ranges, h.mm, start, end);
+		goto out_mm;
+	}
+	ranges_repay(t, &ranges);
+	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
+		h.addr = start;
+		h.drains = 0;
+		h.reset = true;
+		ret = wpt_walk_run(&h, wpt_harvest, &stop);
+	}
+	*done = h.addr;
+out_mm:
+	wpt_set_destroy(&ranges);
+	mmput(h.mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/**
+ * wpt_tracker_untrack() - track a range no longer
+ * @t:     the tracker
+ * @start: first address, page aligned
+ * @end:   end (exclusive), page aligned
+ * @done:  out: how far it got: @start after an error, else @end
+ *
+ * If the caller is killed on the way, what is left of the range is forgotten by the
+ * next call, or when the tracker ends.
+ *
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -ENOSPC, -EDQUOT.
+ */
+int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
+			unsigned long end, unsigned long *done)
+{
+	struct wpt_set ranges = { };
+	struct mm_struct *mm;
+	int ret;
+
+	*done = start;
+	if (mutex_lock_killable(&t->lock))
+		return -EINTR;
+	mm = wpt_walk_enter(t);
+	if (IS_ERR(mm)) {
+		ret = PTR_ERR(mm);
+		goto out;
+	}
+	ret = wpt_walk_lock(t->space, mm);
+	if (ret)
+		goto out_mm;
+	ret = wpt_set_union(&ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_del(&ranges, start, end, READ_ONCE(max_ranges));
+	if (!ret)
+		ret = ranges_pay(t, &ranges);
+	if (!ret) {
+		ret = wpt_set_add(&t->leaving, start, end, WPT_UNKNOWN_MAX);
+		if (ret)
+			ranges_repay(t, &ranges);
+	}
+	if (!ret) {
+		ranges_replace(t, &ranges);
+		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		wpt_cover_exact(t->space);
+		wpt_pending_clear(t, start, end);
+		/* If they cannot be cut, pages read written once more. */
+		wpt_set_del(&t->unknown, start, end, WPT_UNKNOWN_MAX);
+		wpt_set_del(&t->unsure, start, end, WPT_UNKNOWN_MAX);
+		wpt_tracker_forget_begin(t);
+	}
+	wpt_walk_unlock(t->space, mm);
+	if (!ret)
+		ret = forget_set(t->space, mm, &t->leaving, true);
+	if (!ret) {
+		forget_end(t);
+		*done = end;
+	}
+	wpt_set_destroy(&ranges);
+out_mm:
+	mmput(mm);
+out:
+	mutex_unlock(&t->lock);
+	return ret;
+}
+
+/**
+ * wpt_tracker_forget() - a tracker that ends gives up all that it has
+ * @t:  the tracker, attached and no longer among those of its space, after
+ *      wpt_tracker_forget_begin()
+ * @mm: its address space, held, or NULL if that is gone
+ *
+ * May sleep.
+ */
+void wpt_tracker_forget(struct wpt_tracker *t, struct mm_struct *mm)
+{
+	forget_set(t->space, mm, &t->ranges, false);
+	forget_set(t->space, mm, &t->leaving, false);
+	forget_end(t);
+}
