@@ -177,10 +177,11 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	} else if (kind != EVENT_PROTECT) {
 		if (!wpt_pte_zero(pte))
 			set_bit(i, chunk->dirty);
-	} else if (!pte_present(pte) || pte_write(pte) || pte_uffd_wp(pte)) {
+	} else if (!pte_present(pte) || pte_write(pte) || pte_dirty(pte) ||
+		   pte_uffd_wp(pte)) {
 		/*
-		 * Read-only, or without userfaultfd's mark, it would look as if
-		 * nobody had written to it.
+		 * Read-only, or clean, or without userfaultfd's mark, it would look
+		 * as if nobody had written to it.
 		 */
 		set_bit(i, chunk->dirty);
 	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
@@ -221,14 +222,16 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 /*
  * What is moved by mremap() takes a mark along, armed or not: at its new place
  * there may be no record, and a read-only page of a file would look as if it had
- * always been there.  Only if that is what the event is about: whoever copies a page
- * sends one too, and then wants to find its entry as it was.
+ * always been there.  One that is writable too: writeback may make it read-only before
+ * it moves, and not find it at its new place any more.  Only if that is what the event
+ * is about: whoever copies a page sends one too, and then wants to find its entry as it
+ * was.
  */
 static void mark_moving(pte_t *ptep)
 {
 	pte_t pte = ptep_get(ptep);
 
-	if (pte_present(pte) && !pte_write(pte) && wpt_pte_page(pte))
+	if (pte_present(pte) && wpt_pte_page(pte))
 		wpt_pte_mark(ptep);
 }
 

@@ -89,6 +89,8 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
 	pmd_t *pmdp;
 	bool done;
 
+	/* Page tables of hugetlb that others share may go away. */
+	rcu_read_lock();
 	do {
 		switch (mm ? wpt_pmd_find(mm, start, &pmdp, &next) : WPT_PMD_NONE) {
 		case WPT_PMD_HUGE:
@@ -103,6 +105,7 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
 			break;
 		}
 	} while (!done);
+	rcu_read_unlock();
 }
 
 /**
@@ -145,11 +148,14 @@ unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
 		if (tracked_next(space, addr, &iv))
 			next = min(next, iv.start);
 		chunk = wpt_record_chunk(&space->rec, addr);
-		if (chunk) {
+		if (chunk && (!tracked_next(space, addr & WPT_CHUNK_MASK, &iv) ||
+			      iv.start >= wpt_chunk_end(addr))) {
+			/* All of it: what others have given up too finds no chunk. */
+			forget_chunk(space, mm, chunk, addr & WPT_CHUNK_MASK,
+				     wpt_chunk_end(addr));
+			wpt_record_drop(&space->rec, addr);
+		} else if (chunk) {
 			forget_chunk(space, mm, chunk, addr, next);
-			if (!tracked_next(space, addr & WPT_CHUNK_MASK, &iv) ||
-			    iv.start >= wpt_chunk_end(addr))
-				wpt_record_drop(&space->rec, addr);
 		}
 		addr = next;
 	}

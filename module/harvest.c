@@ -14,10 +14,13 @@
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"
+#include "walk.h"
 
 static bool long_enough(struct wpt_harvest *h)
 {
-	return !--h->budget || need_resched() || ktime_get_ns() >= h->until;
+	if (h->budget)
+		h->budget--;
+	return !h->budget || need_resched() || ktime_get_ns() >= h->until;
 }
 
 /*
@@ -35,6 +38,8 @@ static enum wpt_stop unknown_to_pending(struct wpt_harvest *h, struct wpt_piece 
 	}
 	bitmap_set(p->pending->b, wpt_page_index(p->start),
 		   (p->end - p->start) >> PAGE_SHIFT);
+	/* Some pages are taken without a look at their ptes: as in learn(). */
+	wpt_walk_flush(h->mm, p->start, p->end);
 	/* If they cannot be cut, pages read written once more. */
 	wpt_set_del(&h->t->unknown, p->start, p->end, WPT_UNKNOWN_MAX);
 	/* Not while an event is under way that the record knows nothing of. */
@@ -112,19 +117,21 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 /*
  * First address from h->addr on where a page can be written: a chunk on the
  * map, a pending page, or something mapped where there is no chunk.  @end if
- * there is none.
+ * there is none.  Where it has looked for long enough it ends as well.
  */
 static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 				  bool unknown)
 {
 	struct wpt_record *rec = &h->t->space->rec;
 	unsigned long pending = wpt_pending_next(h->t, h->addr);
-	unsigned long addr = h->addr, next, todo;
+	unsigned long addr = h->addr, next, todo, present;
 	struct wpt_group *group;
 	unsigned int i;
 
 	while (addr < end) {
 		if (pending <= addr || h->t->lost || unknown)
+			return addr;
+		if (addr > h->addr && long_enough(h))
 			return addr;
 		next = min(end, pending);
 		group = wpt_record_group(rec, addr);
@@ -136,15 +143,20 @@ static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 			continue;
 		}
 		i = wpt_chunk_index(addr);
-		todo = (READ_ONCE(group->map) | ~READ_ONCE(group->present)) >> i;
-		if (todo & 1) {
-			if (test_bit(i, &group->present))
-				return addr;
-			next = min(next, wpt_chunk_end(addr));
+		present = READ_ONCE(group->present) >> i;
+		todo = READ_ONCE(group->map) >> i;
+		if (present & todo & 1)
+			return addr;
+		if (!(present & 1)) {
+			present = present ? __ffs(present) : WPT_GROUP_CHUNKS - i;
+			next = min(next, (addr & WPT_CHUNK_MASK) +
+					 present * WPT_CHUNK_SIZE);
 			addr = wpt_mapped_next(h->mm, addr, next);
 			if (addr < next)
 				return addr;
 		} else {
+			/* Chunks that exist and need no visit, up to one of another kind. */
+			todo |= ~present;
 			todo = todo ? __ffs(todo) : WPT_GROUP_CHUNKS - i;
 			addr = min(next, (addr & WPT_CHUNK_MASK) +
 					 todo * WPT_CHUNK_SIZE);
@@ -255,23 +267,19 @@ static bool others_track(const struct wpt_harvest *h, unsigned long addr)
  * A reset passes over unmapped memory: forget what was there, so that a program
  * that walks through its address space does not leave records behind.  Chunks
  * that reach into a mapping stay, and so does what another tracker may ask for.
+ * Returns how far it got before it was long enough, or @end.
  */
-static void forget_hole(struct wpt_harvest *h, unsigned long start,
-			unsigned long end)
+static unsigned long forget_hole(struct wpt_harvest *h, unsigned long start,
+				 unsigned long end)
 {
 	struct wpt_space *space = h->t->space;
-	unsigned long addr = ALIGN(start, WPT_CHUNK_SIZE), index;
+	unsigned long addr = ALIGN(start, WPT_CHUNK_SIZE);
 	struct wpt_interval iv;
 
 	while (addr < end && end - addr >= WPT_CHUNK_SIZE) {
-		if (!wpt_record_group(&space->rec, addr)) {
-			index = addr >> WPT_GROUP_SHIFT;
-			if (!xa_find_after(&space->rec.groups, &index,
-					   ULONG_MAX, XA_PRESENT))
-				return;
-			addr = index << WPT_GROUP_SHIFT;
-			continue;
-		}
+		addr = wpt_record_next(&space->rec, addr, end);
+		if (end - addr < WPT_CHUNK_SIZE)
+			break;
 		if (wpt_set_next(&h->t->ranges, addr, &iv) &&
 		    iv.start <= addr && iv.end - addr >= WPT_CHUNK_SIZE &&
 		    !others_track(h, addr)) {
@@ -279,7 +287,10 @@ static void forget_hole(struct wpt_harvest *h, unsigned long start,
 			wpt_pending_drop(h->t, addr);
 		}
 		addr += WPT_CHUNK_SIZE;
+		if (long_enough(h))
+			return min(addr, end);
 	}
+	return end;
 }
 
 /**
@@ -304,8 +315,11 @@ enum wpt_stop wpt_harvest(struct wpt_harvest *h)
 	while (h->addr < h->end) {
 		vma = find_vma(h->mm, h->addr);
 		next = vma ? min(vma->vm_start, h->end) : h->end;
-		if (h->reset && h->addr < next)
-			forget_hole(h, h->addr, next);
+		if (h->reset && h->addr < next) {
+			h->addr = forget_hole(h, h->addr, next);
+			if (h->addr < next)
+				return WPT_STOP_BREATHE;
+		}
 		h->addr = max(h->addr, next);
 		if (h->addr >= h->end)
 			break;

@@ -82,25 +82,15 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 }
 
 /*
- * The next piece of memory, from @addr on, of which nothing is known: all that is
- * tracked at first, or if all was lost; later what an event found no record of.
+ * The next piece of memory, from @addr on, where nobody has looked for holders: all
+ * that is tracked at first, or if all was lost; later what an event found no record of.
  */
 static bool held_next(const struct wpt_harvest *h, unsigned long addr,
 		      struct wpt_interval *out)
 {
 	const struct wpt_tracker *t = h->t;
-	struct wpt_interval other;
-	bool found;
 
-	if (h->first || t->lost)
-		return wpt_set_next(&t->ranges, addr, out);
-	found = wpt_set_next(&t->unknown, addr, out);
-	if (wpt_set_next(&t->unsure, addr, &other) &&
-	    (!found || other.start < out->start)) {
-		*out = other;
-		found = true;
-	}
-	return found;
+	return wpt_set_next(h->first || t->lost ? &t->ranges : &t->unsure, addr, out);
 }
 
 static enum wpt_stop held_vmas(struct wpt_harvest *h, unsigned long end)
@@ -116,7 +106,7 @@ static enum wpt_stop held_vmas(struct wpt_harvest *h, unsigned long end)
 		h->addr = max(h->addr, vma->vm_start);
 		part = min(end, vma->vm_end);
 		if ((vma->vm_flags & VM_SHARED) && vma->vm_file &&
-		    wpt_vma_trackable(vma)) {
+		    wpt_vma_walkable(vma)) {
 			stop = held_part(h, vma, part);
 			if (stop != WPT_GO_ON)
 				return stop;

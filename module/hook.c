@@ -95,9 +95,12 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		       hook->function, ret);
 		return ret;
 	}
-	if (hook->direct && (ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1) ||
-			     !guard_offer()))
+	if (hook->direct && ftrace_set_filter_ip(&hook->direct_ops, addr, 0, 1)) {
 		hook->direct = 0;
+	} else if (hook->direct && !guard_offer()) {
+		static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
+		hook->direct = 0;
+	}
 	list_add_tail(&hook->node, &hooks);
 	return 0;
 }

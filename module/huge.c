@@ -105,6 +105,8 @@ static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
 	bitmap_zero(chunk->hazy, WPT_CHUNK_PAGES);
 	bitmap_zero(chunk->dirty, WPT_CHUNK_PAGES);
 	wpt_record_mark_walk(p->group, chunk, p->start);
+	p->flush_start = p->start;
+	p->flush_end = p->end;
 	smp_mb();
 	if (wpt_space_event_over(h->t->space, p->start, p->end))
 		bitmap_fill(chunk->dirty, WPT_CHUNK_PAGES);

@@ -77,13 +77,14 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	/* Tracked at another address, and moved here since: see mark_moving(). */
 	if (wpt_pte_marked(pte))
 		return true;
-	/* UFFDIO_COPY has filled it, behind a read-only pte and without an event. */
-	if (pte_uffd_wp(pte))
+	/* UFFDIO_COPY may have filled it, behind a read-only pte and without an event. */
+	if (pte_uffd_wp(pte) || ((p->vma->vm_flags & VM_SHARED) && pte_dirty(pte)))
 		return true;
 	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
 		return true;
 	page = wpt_pte_page(pte);
-	return !page || wpt_page_anon(page);
+	return !page || wpt_page_anon(page) ||
+	       ((p->vma->vm_flags & VM_SHARED) && wpt_page_filled(p->vma, page));
 }
 
 /* Put down what wpt_page_written() found out, and why. */
@@ -156,12 +157,11 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		wpt_record_mark_walk(p->group, chunk, addr);
 		/*
 		 * Who has zapped it may have ended the event, and flush only
-		 * now.  Until then others read what was there, and would keep
-		 * that as what the page holds.
+		 * now, or in a batch with others (reclaim).  Until then others
+		 * read what was there, and would keep that as what the page
+		 * holds.
 		 */
-		smp_rmb();
-		if (mm_tlb_flush_pending(h->mm))
-			piece_flush(p, addr);
+		piece_flush(p, addr);
 		/*
 		 * A zap that began before may find data here that is written
 		 * from now on, and make it empty again without our knowing.

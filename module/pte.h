@@ -78,7 +78,7 @@ static inline bool wpt_pte_cmpxchg(pte_t *ptep, pte_t *old, pte_t new)
 			   new.pte);
 }
 
-/* Set the mark of a pte that is read-only, without touching what hardware may set. */
+/* Set the mark without touching what hardware may set. */
 static inline void wpt_pte_mark(pte_t *ptep)
 {
 	set_bit(WPT_PTE_BIT, (unsigned long *)&ptep->pte);

@@ -280,6 +280,8 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 	}
 	ranges_repay(t, &ranges);
 	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
+		/* What is empty is clean as it is. */
+		wpt_walk_flush(h.mm, start, end);
 		h.addr = start;
 		h.drains = 0;
 		h.reset = true;

@@ -59,7 +59,7 @@ static int scan_held(struct wpt_harvest *h)
 	}
 	h->unsure_gen = READ_ONCE(t->unsure_gen);
 	smp_rmb();	/* whoever adds now is not counted, or is seen */
-	if (!READ_ONCE(t->lost) && !READ_ONCE(t->unknown.nr) && !READ_ONCE(t->unsure.nr))
+	if (!READ_ONCE(t->lost) && !READ_ONCE(t->unsure.nr))
 		return 0;
 	ret = wpt_walk_run(h, wpt_held, &stop);
 	h->addr = start;
@@ -143,7 +143,8 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 
 	if (!ret && stop == WPT_STOP_END && scan_is_total(t, s)) {
 		mutex_lock(&t->space->lock);
-		if (t->losses == losses)
+		/* An event that found no memory for its records may still be at work. */
+		if (t->losses == losses && !atomic_read(&t->space->events))
 			t->lost = false;
 		mutex_unlock(&t->space->lock);
 	}

@@ -221,53 +221,54 @@ enum huge_wp {
 };
 
 /*
- * A write to a read-only huge page of a tracked address space.  Where it is not
- * split, all of it is written from now on: *@orig and the entry lose the mark, so
- * that what is armed again meanwhile is not made writable.
+ * A write to a read-only huge page.  Where it is not split, all of it is written from
+ * now on: *@orig and the entry lose the mark, so that the kernel takes what is armed
+ * again meanwhile for another entry, and does not make it writable.  That holds as
+ * well for marks that nobody watches: those that came with mremap() or fork().  Space
+ * and record are looked up under the lock, or they could be others by then.
  */
 static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 {
 	const unsigned long start = vmf->address & WPT_CHUNK_MASK;
 	struct mm_struct *mm = vmf->vma->vm_mm;
-	enum huge_wp ret = HUGE_WP_PASS;
-	pmd_t seen;
-	struct wpt_group *group;
+	struct wpt_group *group = NULL;
 	struct wpt_chunk *chunk;
 	struct wpt_space *space;
+	enum huge_wp ret;
 	spinlock_t *ptl;
+	pmd_t seen;
 
 	rcu_read_lock();
-	space = wpt_space_find(mm);
-	if (!space)
-		goto out;
-	group = wpt_record_group(&space->rec, vmf->address);
-	chunk = wpt_group_chunk(group, vmf->address);
-	if (!chunk) {
-		/* The huge zero page, in memory that was empty until now? */
-		if (wpt_pmd_zero(*orig) &&
-		    wpt_space_exact(space, start, start + WPT_CHUNK_SIZE))
-			ret = HUGE_WP_SPLIT;
-		goto out;
-	}
 	ptl = pmd_lock(mm, vmf->pmd);
 	seen = READ_ONCE(*vmf->pmd);
-	if (!pmd_same(seen, *orig)) {
+	space = wpt_space_find(mm);
+	if (space)
+		group = wpt_record_group(&space->rec, vmf->address);
+	chunk = wpt_group_chunk(group, vmf->address);
+	if (!pmd_same(seen, *orig))
 		ret = HUGE_WP_RETRY;
-	} else if ((wpt_pmd_armed(*orig) || wpt_pmd_zero(*orig)) &&
-		   !test_bit(WPT_CHUNK_KEEP, &chunk->flags)) {
-		ret = HUGE_WP_SPLIT;
-	} else {
+	else if (chunk)
+		ret = (wpt_pmd_armed(seen) || wpt_pmd_zero(seen)) &&
+		      !test_bit(WPT_CHUNK_KEEP, &chunk->flags) ?
+			HUGE_WP_SPLIT : HUGE_WP_PASS;
+	else
+		/* The huge zero page, in memory that was empty until now? */
+		ret = space && wpt_pmd_zero(seen) &&
+		      wpt_space_exact(space, start, start + WPT_CHUNK_SIZE) ?
+			HUGE_WP_SPLIT : HUGE_WP_PASS;
+	if (ret == HUGE_WP_PASS && chunk) {
 		wpt_record_log_all(group, chunk, vmf->address);
 		wpt_watch_log(space, start, WPT_CHUNK_PAGES);
 		trace_wptrack_fault(space->id, start, WPT_CHUNK_PAGES,
 				    wpt_pmd_armed(seen));
+		wpt_stat_inc(FAULTS_HUGE);
+	}
+	if (ret == HUGE_WP_PASS) {
 		wpt_pte_unmark((pte_t *)vmf->pmd);
 		*orig = native_make_pmd(native_pmd_val(*orig) & ~WPT_PTE_MASK);
 		wpt_huge_wp_set_orig(vmf, *orig);
-		wpt_stat_inc(FAULTS_HUGE);
 	}
 	spin_unlock(ptl);
-out:
 	rcu_read_unlock();
 	return ret;
 }
@@ -338,7 +339,11 @@ static void notrace hook_huge_wp(unsigned long ip, unsigned long parent_ip,
 {
 	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
 
-	if (tracked(vmf->vma->vm_mm) && !within_module(parent_ip, THIS_MODULE))
+	/* A mark that nobody watches yet may be watched before the fault ends. */
+	if (!tracked(vmf->vma->vm_mm) &&
+	    !wpt_pte_marked(wpt_pmd_as_pte(READ_ONCE(*vmf->pmd))))
+		return;
+	if (!within_module(parent_ip, THIS_MODULE))
 		wpt_ftrace_set_ip(fregs, (unsigned long)huge_wp_page);
 }
 

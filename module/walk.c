@@ -56,10 +56,13 @@ static void take_events(struct wpt_space *space)
 	if (!hull.end)
 		return;
 	list_for_each_entry(t, &space->trackers, node) {
+		if (!wpt_set_overlaps(&t->ranges, hull.start, hull.end))
+			continue;
 		t->unsure_private |= clears;
-		t->unsure_gen++;
 		if (wpt_set_add(&t->unsure, hull.start, hull.end, WPT_UNKNOWN_MAX))
 			wpt_tracker_lose(t);
+		smp_wmb();	/* who does not see it yet has the old number */
+		WRITE_ONCE(t->unsure_gen, t->unsure_gen + 1);
 	}
 }
 
@@ -95,6 +98,20 @@ void wpt_walk_unlock(struct wpt_space *space, struct mm_struct *mm)
 	mutex_unlock(&space->lock);
 }
 
+/**
+ * wpt_walk_flush() - nobody reads any more what was zapped in a range
+ * @mm:    the address space, held
+ * @start: first address
+ * @end:   end (exclusive)
+ *
+ * Who zaps flushes after the event has ended, or in a batch with others.  What is
+ * reported before that, and copied, would be a copy of what is gone.
+ */
+void wpt_walk_flush(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	static_call(wpt_flush_tlb_mm_range)(mm, start, end, PAGE_SHIFT, false);
+}
+
 /*
  * A reset of all that was written has passed: from now on everything is known
  * there.  Unsure it stays while an event is under way, which may have begun
@@ -107,8 +124,9 @@ static void learn(struct wpt_harvest *h, unsigned long from)
 	if (from >= h->addr || !wpt_masks_plain(h->masks))
 		return;
 	/* As in page_reset(): what was zapped may still be read. */
-	if (mm_tlb_flush_pending(h->mm))
-		return;
+	if (wpt_set_overlaps(&h->t->unknown, from, h->addr) ||
+	    wpt_set_overlaps(&h->t->unsure, from, h->addr))
+		wpt_walk_flush(h->mm, from, h->addr);
 	wpt_set_del(&h->t->unknown, from, h->addr, WPT_UNKNOWN_MAX);
 	if (!atomic_read(&h->t->space->events) &&
 	    h->unsure_gen == h->t->unsure_gen) {

@@ -8,6 +8,7 @@
 struct mm_struct *wpt_walk_enter(struct wpt_tracker *t);
 int wpt_walk_lock(struct wpt_space *space, struct mm_struct *mm);
 void wpt_walk_unlock(struct wpt_space *space, struct mm_struct *mm);
+void wpt_walk_flush(struct mm_struct *mm, unsigned long start, unsigned long end);
 int wpt_walk_run(struct wpt_harvest *h,
 		 enum wpt_stop (*walk)(struct wpt_harvest *h),
 		 enum wpt_stop *stop);

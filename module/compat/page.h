@@ -43,6 +43,19 @@ static inline int wpt_page_refs(struct page *page)
 
 #endif
 
+/*
+ * Can UFFDIO_COPY have put the page there without a trace in its pte?  Since Linux 6.0
+ * the pte is dirty.  Before, only the page is, and only where nobody may write.
+ */
+static inline bool wpt_page_filled(const struct vm_area_struct *vma, struct page *page)
+{
+#ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
+	return false;
+#else
+	return !(vma->vm_flags & VM_WRITE) && PageSwapBacked(page) && PageDirty(page);
+#endif
+}
+
 /* Some mapping or the cache of a file has it: false for the zero pages. */
 static inline bool wpt_page_owned(struct page *page)
 {

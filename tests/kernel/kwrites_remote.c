@@ -270,6 +270,39 @@ START_TEST(userfaultfd_copy_behind_write_protection_is_reported)
 }
 END_TEST
 
+/*
+ * The same without write protection, where the program itself may not write.
+ */
+START_TEST(userfaultfd_copy_into_readonly_memory_is_reported)
+{
+	struct area a = map_make(MAP_KIND_MEMFD, 16, 3).a;
+	struct wptrack *w = tracker_self();
+	struct marks *m = marks_new(16);
+	struct uffdio_copy copy = {
+		.dst = area_start(a) + 3 * PAGE, .len = 2 * PAGE,
+	};
+	char *src = malloc(2 * PAGE);
+	int fd;
+
+	must(madvise(a.p, 16 * PAGE, MADV_REMOVE));
+	must(mprotect(a.p, 16 * PAGE, PROT_READ));
+	track(w, a, 0);
+	reset(w, a);
+	expect_clean(w, a);
+	fd = uffd_register(a, UFFDIO_REGISTER_MODE_MISSING);
+	if (fd < 0)
+		skip("userfaultfd: %s", strerror(errno));
+	memset(src, 7, 2 * PAGE);
+	copy.src = (uintptr_t)src;
+	must(ioctl(fd, UFFDIO_COPY, &copy));
+	if (_i)
+		close(fd);
+	marks_set(m, 3, 2);
+	expect_no_lost(w, a, m, RESET, "memory of a userfaultfd");
+	ck_assert_uint_eq(a.p[4 * PAGE], 7);
+}
+END_TEST
+
 /* Registered by another owner, with pages protected by it before and after. */
 START_TEST(userfaultfd_write_protection_loses_no_write)
 {
@@ -344,6 +377,7 @@ void kwrites_remote(Suite *s)
 			    WRITERS);
 	tcase_add_test(tc, write_by_a_child_to_its_tracked_parent_is_reported);
 	tcase_add_test(tc, userfaultfd_copy_and_zeropage_are_reported);
+	tcase_add_loop_test(tc, userfaultfd_copy_into_readonly_memory_is_reported, 0, 2);
 	tcase_add_loop_test(tc, userfaultfd_copy_behind_write_protection_is_reported,
 			    0, 2);
 	tcase_add_test(tc, userfaultfd_write_protection_loses_no_write);

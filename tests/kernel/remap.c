@@ -7,6 +7,7 @@
 #include "maps.h"
 #include "remap.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #ifndef MREMAP_DONTUNMAP
@@ -277,6 +278,61 @@ START_TEST(clean_shared_memory_moved_into_a_tracked_hole_is_written)
 }
 END_TEST
 
+static void *write_back(void *arg)
+{
+	int *fd = arg;
+
+	for (;;)
+		fdatasync(*fd);
+	return NULL;
+}
+
+/*
+ * Writeback looks for the mappings of a page one after the other, and a page may move
+ * meanwhile from one that it has seen to one that it is about to see: it is read-only
+ * at its new place, and has never been anything else there.
+ */
+START_TEST(shared_memory_that_moves_during_writeback_loses_no_write)
+{
+	const size_t first = 30, pages = 12;
+	double end = seconds() + run_seconds(4);
+	struct area holes = hole(4 * PMD_PAGES, 0), part, to;
+	const size_t places = holes.pages / pages;
+	struct marks *m = marks_new(pages);
+	struct wptrack *w = tracker_self();
+	size_t rounds = 0, i;
+	pthread_t thread;
+	struct map map;
+
+	if (!ext4_dir())
+		skip("no ext4 scratch disk");
+	map = map_make(MAP_KIND_EXT4, 64, 0);
+	part = area_sub(map.a, first, pages);
+	track(w, map.a, 0);
+	track(w, holes, 0);
+	marks_set(m, 0, pages);
+	ck_assert(!pthread_create(&thread, NULL, write_back, &map.fd));
+	for (; seconds() < end; rounds++) {
+		must(mmap(map.a.p, map.a.pages * PAGE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_FIXED, map.fd, 0));
+		/* Nothing is known of any of the places. */
+		if (rounds % places == 0)
+			must(munmap(holes.p, holes.pages * PAGE));
+		if (rounds % places == 0)
+			reset(w, holes);
+		reset(w, map.a);
+		for (i = 0; i < pages; i++)
+			touch(part, i);
+		to = area_sub(holes, rounds % places * pages, pages);
+		move(part, to, 0);
+		expect_no_lost(w, to, m, GET, "moved");
+	}
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+	note("%zu moves during writeback", rounds);
+}
+END_TEST
+
 START_TEST(second_mapping_made_by_mremap_loses_no_write)
 {
 	struct map map = map_make(MAP_KIND_MEMFD, 600, 0);
@@ -333,6 +389,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, growth_in_place_is_clean_until_written);
 	tcase_add_test(tc, what_was_cut_off_and_grown_again_is_written);
 	tcase_add_test(tc, growth_by_moving_into_tracked_memory);
+	tcase_add_test(tc, shared_memory_that_moves_during_writeback_loses_no_write);
 	tcase_add_test(tc, move_of_shared_memory_over_tracked_is_written);
 	tcase_add_test(tc, clean_shared_memory_moved_into_a_tracked_hole_is_written);
 	tcase_add_test(tc, second_mapping_made_by_mremap_loses_no_write);
