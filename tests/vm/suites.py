@@ -47,13 +47,12 @@ OPTIONS = {
                "drivers": ("lzo-rle", "zram")},
     "soak": {"nodes": 2},
     "cli_control": {"module_args": "unsafe_no_hook=1"},
-    "pagemap_ioctl": {"memory": "2G", "append": "hugepages=16"},
-    "soft_dirty": {"memory": "2G"},
 }
+OPTIONS.update((n, {"memory": "2G", "append": "hugepages=16"}) for n in KERNELS_OWN)
 
 # Suites that share a boot, which must not differ in their options.
 TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
-            ("compat", "defects")]
+            ("fuzz", "lifecycle"), ("cli", "compat", "defects"), tuple(KERNELS_OWN)]
 
 # The soak runs this long instead of some seconds.
 MINUTES = float(os.environ.get("MINUTES") or 0)
