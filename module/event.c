@@ -30,6 +30,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "chunk.h"
+#include "compat/syscall.h"
 #include "event.h"
 #include "ptwalk.h"
 #include "space.h"
@@ -220,6 +221,31 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 }
 
 /*
+ * mremap() is moving pages of which the record tells, and no pte that could take a mark
+ * along: they are swapped out or away for a moment, or were dropped after they had been
+ * written.  In shared memory what was written is found again at the new place, behind a
+ * pte that knows nothing of it.  The place is not known here: all shared memory is
+ * unsure until it is reset.  Called by who holds the mmap_lock for it.
+ */
+static void moves_unseen(struct wpt_space *space, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	if (current->mm != space->mm || !wpt_in_mremap())
+		return;
+	vma = find_vma(space->mm, addr);
+	if (vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED))
+		event_hull(space, 0, PAGE_MASK, false);
+}
+
+/* Has a page that moves been written, and nothing that tells of it at its new place? */
+static bool is_unseen(const struct wpt_chunk *chunk, unsigned long addr, pte_t pte)
+{
+	return !pte_present(pte) &&
+	       (!pte_none(pte) || test_bit(wpt_page_index(addr), chunk->dirty));
+}
+
+/*
  * What is moved by mremap() takes a mark along, armed or not: at its new place
  * there may be no record, and a read-only page of a file would look as if it had
  * always been there.  One that is writable too: writeback may make it read-only before
@@ -241,6 +267,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		       enum event_kind ev)
 {
 	unsigned long first, addr;
+	bool unseen = false;
 	pte_t *ptep, *pte;
 	spinlock_t *ptl;
 
@@ -254,11 +281,15 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		event_page(chunk, addr, ptep_get(pte), pte, ev);
 	}
 	for (addr = start, pte = ptep; addr < end && ev == EVENT_UNMAP;
-	     addr += PAGE_SIZE, pte++)
+	     addr += PAGE_SIZE, pte++) {
+		unseen |= is_unseen(chunk, addr, ptep_get(pte));
 		mark_moving(pte);
+	}
 	if (first < end)
 		mark_walk(space, chunk, start);
 	pte_unmap_unlock(ptep, ptl);
+	if (unseen)
+		moves_unseen(space, start);
 	return true;
 }
 
@@ -284,6 +315,8 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
+	if (moving && huge && !page)
+		moves_unseen(space, start);
 	return huge;
 }
 
@@ -338,6 +371,10 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
+	if (ev == EVENT_UNMAP && find_next_bit(chunk->dirty, wpt_page_index(end - 1) + 1,
+					       wpt_page_index(start)) <=
+				 wpt_page_index(end - 1))
+		moves_unseen(space, start);
 }
 
 /*

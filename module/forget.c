@@ -80,19 +80,17 @@ static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	return true;
 }
 
-/* Take the marks out of one chunk's ptes, and what it knows of these pages. */
-static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
-			 struct wpt_chunk *chunk, unsigned long start,
-			 unsigned long end)
+/* The same in a mapping, with the marks of its ptes. */
+static void forget_mapped(struct wpt_space *space, struct mm_struct *mm,
+			  struct wpt_chunk *chunk, unsigned long start,
+			  unsigned long end)
 {
 	unsigned long next;
 	pmd_t *pmdp;
 	bool done;
 
-	/* Page tables of hugetlb that others share may go away. */
-	rcu_read_lock();
 	do {
-		switch (mm ? wpt_pmd_find(mm, start, &pmdp, &next) : WPT_PMD_NONE) {
+		switch (wpt_pmd_find(mm, start, &pmdp, &next)) {
 		case WPT_PMD_HUGE:
 			done = forget_huge(space, chunk, pmdp, start, end);
 			break;
@@ -105,6 +103,32 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
 			break;
 		}
 	} while (!done);
+}
+
+/*
+ * Take the marks out of one chunk's ptes, and what it knows of these pages.  Mapping by
+ * mapping: elsewhere no mark can be, and munmap() may be freeing the page tables, which
+ * it does with the mmap_lock as we have it.
+ */
+static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
+			 struct wpt_chunk *chunk, unsigned long start,
+			 unsigned long end)
+{
+	struct vm_area_struct *vma;
+	unsigned long next;
+
+	/* Page tables of hugetlb that others share may go away. */
+	rcu_read_lock();
+	for (; start < end; start = next) {
+		vma = mm ? find_vma(mm, start) : NULL;
+		if (vma && vma->vm_start <= start) {
+			next = min(end, vma->vm_end);
+			forget_mapped(space, mm, chunk, start, next);
+		} else {
+			next = vma ? min(end, vma->vm_start) : end;
+			forget_bits(space, chunk, start, next);
+		}
+	}
 	rcu_read_unlock();
 }
 

@@ -19,9 +19,10 @@ enum wpt_pmd {
 
 /**
  * wpt_pmd_find() - look up the pmd entry of an address
- * @mm:   the address space.  The caller holds its mmap_lock, or the reverse-map
- *        lock of the mapping at @addr: upper page tables are freed only after
- *        both were taken.
+ * @mm:   the address space.  The caller holds its mmap_lock and there is a mapping at
+ *        @addr, or the reverse-map lock of that: page tables are freed only after
+ *        both were taken.  munmap() frees them when it holds the mmap_lock for reading
+ *        only, but then their mapping is gone.
  * @addr: the address
  * @pmdp: out: the entry, unless the answer is WPT_PMD_NONE
  * @next: out: end of what the answer holds for: nothing is mapped from @addr to

@@ -278,6 +278,34 @@ START_TEST(clean_shared_memory_moved_into_a_tracked_hole_is_written)
 }
 END_TEST
 
+/* What was written is in the file, and no pte that moves tells of it. */
+START_TEST(shared_memory_that_moves_while_it_is_not_mapped_is_written)
+{
+	static const enum map_kind kinds[] = {
+		MAP_KIND_MEMFD, MAP_KIND_EXT4, MAP_KIND_SHARED_ANON,
+	};
+	struct wptrack *w = tracker_self();
+	struct area to = hole(600, 0);
+	struct marks *m = marks_new(600);
+	struct map map;
+
+	if (kinds[_i] == MAP_KIND_EXT4 && !ext4_dir())
+		skip("no ext4 scratch disk");
+	map = map_make(kinds[_i], 600, 0);
+	track(w, map.a, 0);
+	track(w, to, 0);
+	reset(w, map.a);
+	touch_random(map.a, m, 5);
+	if (map.fd >= 0)
+		must(fdatasync(map.fd));
+	must(madvise(map.a.p, map.a.pages * PAGE, MADV_DONTNEED));
+	move(map.a, to, 0);
+	read_all(to);
+	expect_no_lost(w, to, m, RESET, "moved while it was not mapped");
+	expect_works(w, to);
+}
+END_TEST
+
 static void *write_back(void *arg)
 {
 	int *fd = arg;
@@ -390,6 +418,8 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, what_was_cut_off_and_grown_again_is_written);
 	tcase_add_test(tc, growth_by_moving_into_tracked_memory);
 	tcase_add_test(tc, shared_memory_that_moves_during_writeback_loses_no_write);
+	tcase_add_loop_test(tc, shared_memory_that_moves_while_it_is_not_mapped_is_written,
+			    0, 3);
 	tcase_add_test(tc, move_of_shared_memory_over_tracked_is_written);
 	tcase_add_test(tc, clean_shared_memory_moved_into_a_tracked_hole_is_written);
 	tcase_add_test(tc, second_mapping_made_by_mremap_loses_no_write);
