@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <linux/anon_inodes.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -29,6 +30,7 @@ static_assert(sizeof(struct wptrack_region) == 24);
 static_assert(sizeof(struct wptrack_scan) == 120);
 static_assert(sizeof(struct wptrack_clear) == 56);
 static_assert(sizeof(struct wptrack_notify) == 32);
+static_assert(sizeof(struct wptrack_forked) == 40);
 static_assert(offsetof(struct wptrack_info, text_len) == 48);
 static_assert(offsetof(struct wptrack_attach, pidfd) == 16);
 static_assert(offsetof(struct wptrack_range, done) == 32);
@@ -39,6 +41,7 @@ static_assert(offsetof(struct wptrack_scan, epoch) == 112);
 static_assert(offsetof(struct wptrack_clear, epoch) == 32);
 static_assert(offsetof(struct wptrack_clear, pages) == 48);
 static_assert(offsetof(struct wptrack_notify, eventfd) == 24);
+static_assert(offsetof(struct wptrack_forked, missed) == 32);
 
 #define DEV_TRACK_FLAGS	(WPTRACK_TRACK_START_WRITTEN | WPTRACK_TRACK_KEEP_HUGE)
 #define DEV_SCAN_FLAGS							\
@@ -88,7 +91,7 @@ static long ioc_attach(struct wpt_tracker *t, void __user *uarg)
 	ret = wpt_dev_get(&arg, sizeof(arg), sizeof(arg), uarg);
 	if (ret)
 		return ret;
-	if (arg.flags)
+	if (arg.flags & ~(u64)WPTRACK_ATTACH_FOLLOW_FORK)
 		return -EINVAL;
 	if (arg.pidfd == -1) {
 		mm = get_task_mm(current) ?: ERR_PTR(-ESRCH);
@@ -100,7 +103,8 @@ static long ioc_attach(struct wpt_tracker *t, void __user *uarg)
 		ret = PTR_ERR(mm);
 		goto out;
 	}
-	ret = wpt_tracker_attach(t, mm, target);
+	ret = wpt_tracker_attach(t, mm, target,
+				 arg.flags & WPTRACK_ATTACH_FOLLOW_FORK);
 	mmput(mm);
 	/* Registering the notifier gives way to any signal: do it again after. */
 	if (ret == -EINTR && !fatal_signal_pending(current))
@@ -277,6 +281,8 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return wpt_ioc_clear(t, uarg);
 	case _IOC_NR(WPTRACK_IOC_NOTIFY):
 		return ioc_notify(t, uarg);
+	case _IOC_NR(WPTRACK_IOC_FORKED):
+		return wpt_ioc_forked(t, uarg);
 	default:
 		return -ENOTTY;
 	}
@@ -284,7 +290,7 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 static int dev_open(struct inode *inode, struct file *file)
 {
-	struct wpt_tracker *t = wpt_tracker_create();
+	struct wpt_tracker *t = wpt_tracker_create(NULL);
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
@@ -294,7 +300,7 @@ static int dev_open(struct inode *inode, struct file *file)
 
 static int dev_release(struct inode *inode, struct file *file)
 {
-	wpt_tracker_destroy(file->private_data);
+	wpt_tracker_close(file->private_data);
 	return 0;
 }
 
@@ -310,6 +316,8 @@ static __poll_t dev_poll(struct file *file, struct poll_table_struct *wait)
 	space = smp_load_acquire(&t->space);
 	if (wpt_watch_ready(&t->watch))
 		mask |= EPOLLIN | EPOLLRDNORM;
+	if (wpt_follow_ready(t))
+		mask |= EPOLLPRI;
 	if (space && READ_ONCE(space->dead))
 		mask |= EPOLLHUP;
 	return mask;
@@ -352,6 +360,17 @@ static const struct file_operations dev_fops = {
 	.poll		= dev_poll,
 	.show_fdinfo	= dev_show_fdinfo,
 };
+
+/**
+ * wpt_dev_file() - an open file for a tracker that did not come from open(2)
+ * @t: the tracker; closed with the file
+ *
+ * Return: the file or an error.
+ */
+struct file *wpt_dev_file(struct wpt_tracker *t)
+{
+	return anon_inode_getfile("[wptrack]", &dev_fops, t, O_RDWR);
+}
 
 static struct miscdevice dev_misc = {
 	.minor	= MISC_DYNAMIC_MINOR,

@@ -7,6 +7,7 @@
 #include <linux/uaccess.h>
 #include <wptrack.h>
 
+struct file;
 struct wpt_tracker;
 
 /* Every category that a scan can be asked for. */
@@ -56,5 +57,11 @@ long wpt_ioc_info(void __user *uarg);
 
 /* dev_clear.c */
 long wpt_ioc_clear(struct wpt_tracker *t, void __user *uarg);
+
+/* dev_fork.c */
+long wpt_ioc_forked(struct wpt_tracker *t, void __user *uarg);
+
+/* dev.c */
+struct file *wpt_dev_file(struct wpt_tracker *t);
 
 #endif /* WPT_DEV_ARG_H */

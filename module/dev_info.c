@@ -7,6 +7,7 @@
 
 #include "compat/hugetlb.h"
 #include "dev_arg.h"
+#include "fork.h"
 #include "hugetlb.h"
 #include "pte.h"
 #include "split.h"
@@ -32,6 +33,7 @@ static const struct {
 #endif
 	{ WPTRACK_FEATURE_EPOCH, "epochs and clearing in two steps", NULL },
 	{ WPTRACK_FEATURE_NOTIFY, "waiting for writes", NULL },
+	{ WPTRACK_FEATURE_FORK, "following forks", NULL },
 };
 
 /* Why a feature does not work here, or NULL if it does. */
@@ -41,6 +43,8 @@ static const char *why_not(int i)
 		return wpt_split_why_not();
 	if (dev_features[i].bit == WPTRACK_FEATURE_HUGETLB)
 		return wpt_hugetlb_why_not();
+	if (dev_features[i].bit == WPTRACK_FEATURE_FORK)
+		return wpt_fork_why_not();
 	return dev_features[i].why_not;
 }
 

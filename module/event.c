@@ -434,6 +434,8 @@ int wpt_event_start(struct mmu_notifier *mn,
 
 	if (READ_ONCE(space->armer) == current)
 		return 0;
+	if (READ_ONCE(space->forks.followers))
+		wpt_fork_event(space, range);
 
 	/* A harvest sees the event under way, or we see what it did. */
 	wpt_space_event_add(space, range, addr, end);

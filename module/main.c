@@ -6,6 +6,7 @@
 #include <linux/module.h>
 
 #include "dev.h"
+#include "fork.h"
 #include "hook.h"
 #include "pte.h"
 #include "selftest.h"
@@ -56,6 +57,7 @@ static int __init wptrack_init(void)
 	if (ret)
 		goto out_hook;
 	wpt_hook_ready();
+	wpt_fork_init();
 	ret = wpt_stats_init();
 	if (ret)
 		goto out_hook;
@@ -78,6 +80,7 @@ static void __exit wptrack_exit(void)
 {
 	wpt_dev_exit();
 	wpt_stats_exit();
+	wpt_fork_exit();
 	wpt_hook_exit();
 	wpt_space_exit();
 }

@@ -236,6 +236,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		ret = PTR_ERR(h.mm);
 		goto out;
 	}
+	wpt_fork_change_begin(t);
 
 	/*
 	 * From the moment the range is in the cover, events are recorded; from
@@ -289,6 +290,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 	}
 	*done = h.addr;
 out_mm:
+	wpt_fork_change_end(t);
 	wpt_set_destroy(&ranges);
 	mmput(h.mm);
 out:
@@ -323,6 +325,7 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 		ret = PTR_ERR(mm);
 		goto out;
 	}
+	wpt_fork_change_begin(t);
 	ret = wpt_walk_lock(t->space, mm);
 	if (ret)
 		goto out_mm;
@@ -355,6 +358,7 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 	}
 	wpt_set_destroy(&ranges);
 out_mm:
+	wpt_fork_change_end(t);
 	mmput(mm);
 out:
 	mutex_unlock(&t->lock);

@@ -118,10 +118,11 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	}
 	losses = READ_ONCE(t->losses);
 	if (h.reset) {
+		wpt_fork_change_begin(t);
 		wpt_watch_reset(&t->watch);
 		ret = scan_held(&h);
 		if (ret)
-			goto out_mm;
+			goto out_change;
 	}
 	do {
 		ret = wpt_walk_run(&h, wpt_harvest, &stop);
@@ -151,6 +152,9 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	/* Only now: whoever resumes a scan that failed is in the same epoch. */
 	if (!ret && stop == WPT_STOP_END && (s->flags & WPTRACK_SCAN_ADVANCE))
 		WRITE_ONCE(t->epoch, t->epoch + 1);
+out_change:
+	if (h.reset)
+		wpt_fork_change_end(t);
 out_mm:
 	mmput(h.mm);
 out:

@@ -88,7 +88,7 @@ static int test_run(struct wpt_tracker *t, unsigned long base)
 		if (ret)
 			return ret;
 	}
-	ret = wpt_tracker_attach(t, current->mm, task_tgid(current));
+	ret = wpt_tracker_attach(t, current->mm, task_tgid(current), false);
 	if (ret) {
 		pr_err("not loaded: tracking cannot start (error %d)%s\n", ret,
 		       ret == -EOPNOTSUPP ? ": is kernel.ftrace_enabled 0?" : "");
@@ -136,12 +136,12 @@ int wpt_selftest(void)
 		       MAP_PRIVATE | MAP_ANONYMOUS, 0);
 	if (IS_ERR_VALUE(base))
 		return base;
-	t = wpt_tracker_create();
+	t = wpt_tracker_create(NULL);
 	if (IS_ERR(t)) {
 		ret = PTR_ERR(t);
 	} else {
 		ret = test_run(t, base);
-		wpt_tracker_destroy(t);
+		wpt_tracker_close(t);
 	}
 	vm_munmap(base, TEST_PAGES * PAGE_SIZE);
 	return ret;

@@ -27,6 +27,7 @@
 #include <linux/spinlock.h>
 
 #include "chunk.h"
+#include "fork.h"
 #include "intervals.h"
 
 /* A union of ranges of all trackers; replaced as a whole. */
@@ -57,6 +58,7 @@ struct wpt_space {
 	struct list_head trackers;	/* @lock */
 	struct list_head watches;	/* struct wpt_watch of each tracker; @lock */
 	struct list_head counting;	/* those that count; @lock to change, RCU to read */
+	struct wpt_forks forks;
 
 	struct wpt_record rec;
 	/*

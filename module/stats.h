@@ -21,6 +21,9 @@
 	/* huge entries of clean pages that were split, and pages that stayed clean */ \
 	X(SPLITS, "splits")			\
 	X(CARRIED, "carried")			\
+	/* children that were born with a tracker, and others */ \
+	X(FORKS, "forks_followed")		\
+	X(FORKS_MISSED, "forks_missed")		\
 	X(SCANS, "scans")			\
 	X(REPORTED, "reported")			\
 	X(ARMS, "arms")				\
@@ -48,6 +51,8 @@
 	X(OVER_UNTRACKABLE, "overreport_untrackable") \
 	/* memory for the record was short */	\
 	X(OVER_NOMEM, "overreport_nomem")	\
+	/* forks during which the parent was reset: all of the child's memory */ \
+	X(OVER_FORKED, "overreport_forked")	\
 	/* a marked pte was writable: must stay 0 */ \
 	X(ANOMALIES, "anomalies")
 

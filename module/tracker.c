@@ -14,29 +14,35 @@ static atomic_t nr_trackers = ATOMIC_INIT(0);	/* attached */
 
 /**
  * wpt_tracker_create() - a tracker that is not attached
+ * @parent: the caller is a child of its target; or NULL
  *
- * The caller owns and pays for it.
+ * The owner of the parent's tracker owns and pays for it, or else the caller.
  *
  * Return: the tracker, ERR_PTR(-ENOMEM), or ERR_PTR(-EDQUOT) if its owner has too
  * many.
  */
-struct wpt_tracker *wpt_tracker_create(void)
+struct wpt_tracker *wpt_tracker_create(struct wpt_tracker *parent)
 {
 	struct wpt_tracker *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
 	int ret;
 
 	if (!t)
 		return ERR_PTR(-ENOMEM);
-	ret = wpt_account_open(&t->account);
+	ret = parent ? wpt_account_inherit(&t->account, &parent->account) :
+		       wpt_account_open(&t->account);
 	if (ret) {
 		kfree(t);
 		return ERR_PTR(ret);
 	}
-	t->owner = get_task_pid(current, PIDTYPE_TGID);
+	t->owner = parent ? get_pid(parent->owner) :
+			    get_task_pid(current, PIDTYPE_TGID);
+	refcount_set(&t->refs, 1);
 	mutex_init(&t->lock);
 	INIT_LIST_HEAD(&t->node);
 	xa_init_flags(&t->pending, XA_FLAGS_ACCOUNT);
 	wpt_watch_init(&t->watch);
+	wpt_follow_init(&t->follow);
+	t->follow.counted = parent;
 	t->epoch = 1;
 	wpt_listing_add(t);
 	return t;
@@ -53,14 +59,16 @@ unsigned int wpt_tracker_count(void)
  * @t:      the tracker
  * @mm:     the address space; the caller holds it (mm_users)
  * @target: whose it is
+ * @follow: and its children get trackers, too
  *
- * Return: 0, -EBUSY (already attached), -EINTR, -ENOMEM, or an error of ftrace.
- * After -EINTR the hooks stay: any signal interrupts the registration of a
+ * Return: 0, -EBUSY (already attached), -EINTR, -ENOMEM, -EOPNOTSUPP (forks cannot be
+ * followed), or an error of ftrace.
+ * After -EINTR the hooks and the probe stay: any signal interrupts the registration of a
  * notifier, and under a fast timer it would never come to its end if it had to
  * wait for them in each attempt.
  */
 int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
-		       struct pid *target)
+		       struct pid *target, bool follow)
 {
 	struct wpt_space *space;
 	int ret;
@@ -75,6 +83,12 @@ int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
 		if (ret)
 			goto out;
 		t->hooked = true;
+	}
+	if (follow && !t->follow.probed) {
+		ret = wpt_fork_get();
+		if (ret)
+			goto out;
+		t->follow.probed = true;
 	}
 	space = wpt_space_get(mm);
 	if (IS_ERR(space)) {
@@ -93,10 +107,15 @@ int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
 	}
 	list_add_tail(&t->node, &space->trackers);
 	list_add_tail(&t->watch.node, &space->watches);
-	mutex_unlock(&space->lock);
+	t->follow.on = follow;
 	/* Readers of the list of trackers hold no lock of ours. */
 	smp_store_release(&t->target, get_pid(target));
+	/* Pairs with smp_load_acquire() in them, in dev_poll(), in wpt_ioc_forked(). */
 	smp_store_release(&t->space, space);
+	/* Last: the next fork needs all of it. */
+	if (follow)
+		wpt_follow_begin(t, space);
+	mutex_unlock(&space->lock);
 	atomic_inc(&nr_trackers);
 	ret = 0;
 out:
@@ -159,13 +178,8 @@ int wpt_tracker_epoch(struct wpt_tracker *t, u64 *epoch, bool advance)
 	return ret;
 }
 
-/**
- * wpt_tracker_destroy() - end a tracker
- * @t: the tracker; nobody else uses it any more
- *
- * Leaves nothing behind in the address space.  May sleep.
- */
-void wpt_tracker_destroy(struct wpt_tracker *t)
+/* Leaves nothing behind in the address space. */
+static void tracker_destroy(struct wpt_tracker *t)
 {
 	struct wpt_space *space = t->space;
 	struct mm_struct *mm = NULL;
@@ -189,6 +203,8 @@ void wpt_tracker_destroy(struct wpt_tracker *t)
 			mmput(mm);
 		atomic_dec(&nr_trackers);
 	}
+	if (t->follow.probed)
+		wpt_fork_put();
 	if (t->hooked)
 		wpt_hook_put();
 	xa_for_each(&t->pending, index, bits)
@@ -201,6 +217,43 @@ void wpt_tracker_destroy(struct wpt_tracker *t)
 	wpt_set_destroy(&t->keep);
 	put_pid(t->target);
 	put_pid(t->owner);
+	if (t->follow.counted)
+		wpt_account_forks(&t->account, -1);
 	wpt_account_close(&t->account);
-	kfree(t);
+	/* fork_probe() may be looking at it. */
+	kfree_rcu(t, rcu);
+}
+
+/**
+ * wpt_tracker_put() - give back a reference
+ * @t: the tracker; it ends with the last one.  May sleep.
+ */
+void wpt_tracker_put(struct wpt_tracker *t)
+{
+	if (refcount_dec_and_test(&t->refs))
+		tracker_destroy(t);
+}
+
+/**
+ * wpt_tracker_close() - its owner does not need a tracker any more
+ * @t: the tracker, with the reference of its owner
+ *
+ * It ends at once, or when no fork needs it any more.  With it end the trackers of
+ * children that were not fetched, and of their children.  May sleep.
+ */
+void wpt_tracker_close(struct wpt_tracker *t)
+{
+	LIST_HEAD(closing);
+
+	/* In a loop: generations have no limit, and the stack has. */
+	list_add(&t->follow.wait, &closing);
+	while (!list_empty(&closing)) {
+		t = list_first_entry(&closing, struct wpt_tracker, follow.wait);
+		list_del_init(&t->follow.wait);
+		if (t->follow.on)
+			wpt_follow_end(t, t->space);
+		wpt_follow_close(t, &closing);
+		wpt_tracker_put(t);
+		cond_resched();
+	}
 }

@@ -12,9 +12,11 @@
 
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/xarray.h>
 
 #include "chunk.h"
+#include "fork.h"
 #include "intervals.h"
 #include "region.h"
 #include "space.h"
@@ -30,6 +32,8 @@ struct wpt_bits {
 };
 
 struct wpt_tracker {
+	refcount_t refs;		/* its file, and forks that are under way */
+	struct rcu_head rcu;
 	u64 id;				/* never used again */
 	struct list_head listed;	/* listing.c */
 	struct wpt_account account;	/* fixed */
@@ -58,6 +62,7 @@ struct wpt_tracker {
 	struct wpt_set leaving;		/* given up, and not forgotten yet; @lock */
 	bool forgetting;		/* it counts in space->forgetting; space->lock */
 	struct wpt_watch watch;
+	struct wpt_follow follow;
 	u64 epoch;			/* begins with 1; @lock */
 	/* All pages are written until a scan has reset everything; space->lock */
 	bool lost;
@@ -93,10 +98,11 @@ struct wpt_scan {
 	void *ctx;
 };
 
-struct wpt_tracker *wpt_tracker_create(void);
-void wpt_tracker_destroy(struct wpt_tracker *t);
+struct wpt_tracker *wpt_tracker_create(struct wpt_tracker *parent);
+void wpt_tracker_close(struct wpt_tracker *t);
+void wpt_tracker_put(struct wpt_tracker *t);
 int wpt_tracker_attach(struct wpt_tracker *t, struct mm_struct *mm,
-		       struct pid *target);
+		       struct pid *target, bool follow);
 int wpt_tracker_notify(struct wpt_tracker *t, u64 pages,
 		       struct eventfd_ctx *eventfd);
 int wpt_tracker_epoch(struct wpt_tracker *t, u64 *epoch, bool advance);

@@ -12,6 +12,10 @@ static unsigned int max_user_trackers = 1024;
 module_param(max_user_trackers, uint, 0644);
 MODULE_PARM_DESC(max_user_trackers, "most open trackers of one user");
 
+static unsigned int max_user_forks = 1024;
+module_param(max_user_forks, uint, 0644);
+MODULE_PARM_DESC(max_user_forks, "most trackers of children that wait to be fetched, of one user");
+
 static unsigned int max_user_ranges = 65536;
 module_param(max_user_ranges, uint, 0644);
 MODULE_PARM_DESC(max_user_ranges, "most ranges of all trackers of one user");
@@ -98,6 +102,49 @@ int wpt_account_open(struct wpt_account *acct)
 	ret = count(acct, &acct->user->trackers, 1, READ_ONCE(max_user_trackers));
 	if (ret)
 		user_put(acct->user);
+	return ret;
+}
+
+/**
+ * wpt_account_forks() - more children wait to be fetched, or fewer
+ * @acct:  the account of a child's tracker
+ * @delta: how many more
+ *
+ * Nobody is exempt: their number is up to the target.
+ *
+ * Return: 0, or -EDQUOT (not if @delta is below 0).
+ */
+int wpt_account_forks(const struct wpt_account *acct, int delta)
+{
+	const struct wpt_account strict = { .user = acct->user };
+
+	return count(&strict, &acct->user->forks, delta, READ_ONCE(max_user_forks));
+}
+
+/**
+ * wpt_account_inherit() - a child is to have a tracker
+ * @acct: its tracker's account
+ * @from: the account of its parent's tracker: the same user pays
+ *
+ * It counts among those that wait to be fetched.
+ *
+ * Return: 0, or -EDQUOT.
+ */
+int wpt_account_inherit(struct wpt_account *acct, const struct wpt_account *from)
+{
+	int ret;
+
+	*acct = *from;
+	atomic_long_inc(&acct->user->refs);
+	ret = count(acct, &acct->user->trackers, 1, READ_ONCE(max_user_trackers));
+	if (ret)
+		goto out;
+	ret = wpt_account_forks(acct, 1);
+	if (!ret)
+		return 0;
+	atomic_long_dec(&acct->user->trackers);
+out:
+	user_put(acct->user);
 	return ret;
 }
 

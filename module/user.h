@@ -17,6 +17,7 @@
  * @refs:     trackers, chunks and the like that were charged; under a lock of
  *            user.c when it goes to 0
  * @trackers: open trackers
+ * @forks:    those of them for children that nobody has fetched
  * @ranges:   ranges of these
  * @bytes:    memory of records and pending sets
  */
@@ -25,6 +26,7 @@ struct wpt_user {
 	kuid_t uid;
 	atomic_long_t refs;
 	atomic_long_t trackers;
+	atomic_long_t forks;
 	atomic_long_t ranges;
 	atomic_long_t bytes;
 };
@@ -40,6 +42,8 @@ struct wpt_account {
 };
 
 int wpt_account_open(struct wpt_account *acct);
+int wpt_account_inherit(struct wpt_account *acct, const struct wpt_account *from);
+int wpt_account_forks(const struct wpt_account *acct, int delta);
 void wpt_account_close(struct wpt_account *acct);
 int wpt_account_ranges(const struct wpt_account *acct, int delta);
 int wpt_account_charge(const struct wpt_account *acct, size_t bytes);

@@ -144,6 +144,7 @@
  * @WPTRACK_FEATURE_SOFT_DIRTY:   %WPTRACK_PAGE_SOFT_DIRTY is filled in
  * @WPTRACK_FEATURE_EPOCH:        scans tell their epoch; WPTRACK_IOC_CLEAR
  * @WPTRACK_FEATURE_NOTIFY:       poll(2) and WPTRACK_IOC_NOTIFY
+ * @WPTRACK_FEATURE_FORK:         %WPTRACK_ATTACH_FOLLOW_FORK and WPTRACK_IOC_FORKED
  */
 #define WPTRACK_FEATURE_ANON		(1ULL << 0)
 #define WPTRACK_FEATURE_SHMEM		(1ULL << 1)
@@ -156,6 +157,7 @@
 #define WPTRACK_FEATURE_SOFT_DIRTY	(1ULL << 8)
 #define WPTRACK_FEATURE_EPOCH		(1ULL << 9)
 #define WPTRACK_FEATURE_NOTIFY		(1ULL << 10)
+#define WPTRACK_FEATURE_FORK		(1ULL << 11)
 
 /**
  * struct wptrack_info - what this module does on this kernel
@@ -184,9 +186,17 @@ struct wptrack_info {
 };
 
 /**
+ * define WPTRACK_ATTACH_FOLLOW_FORK - children get trackers of their own
+ *
+ * Each process that the target makes by fork(2) begins with a tracker that has taken
+ * over the state of this one, and follows in turn the forks of the child.  See "fork".
+ */
+#define WPTRACK_ATTACH_FOLLOW_FORK	(1ULL << 0)
+
+/**
  * struct wptrack_attach - choose the address space a tracker watches
  * @size:  sizeof(struct wptrack_attach)
- * @flags: 0
+ * @flags: WPTRACK_ATTACH_* bits
  * @pidfd: a pidfd of the target (see pidfd_open(2)), or -1 for the caller itself
  *
  * A tracker attaches once.  Attaching to another process needs the access that
@@ -195,13 +205,13 @@ struct wptrack_info {
  * poll(2) gives POLLHUP and commands give ESRCH; a new tracker can be attached to
  * what the process has become.
  *
- * fork(2) leaves the tracker with the parent, and the child is not tracked.  A
- * tracker that takes over the state of its parent's memory at fork(2) is not
- * offered: @flags has no bit for it.
+ * fork(2) leaves the tracker with the parent, and the child is not tracked, unless
+ * %WPTRACK_ATTACH_FOLLOW_FORK is given.
  *
  * Errors: EBUSY (already attached), EBADF (not a pidfd), EPERM (no ptrace
  * access), ESRCH (the process is gone or a kernel thread), EOPNOTSUPP (the hook
- * cannot be placed: sysctl kernel.ftrace_enabled is 0), EINVAL, E2BIG.
+ * cannot be placed: sysctl kernel.ftrace_enabled is 0; forks cannot be followed
+ * here), EINVAL, E2BIG.
  */
 struct wptrack_attach {
 	__u64 size;
@@ -448,6 +458,70 @@ struct wptrack_notify {
 	__s64 eventfd;
 };
 
+/**
+ * DOC: fork
+ *
+ * A tracker attached with %WPTRACK_ATTACH_FOLLOW_FORK gives each child of its target a
+ * tracker with the same ranges (and %WPTRACK_TRACK_KEEP_HUGE), the same epoch, and the
+ * same owner, whose limits it counts in.  It waits to be fetched with
+ * WPTRACK_IOC_FORKED, and is not different from others then.  Threads, vfork(2) and
+ * whatever else shares the memory make no new tracker.
+ *
+ * The child is born when it first returns to user space; before that it is tracked.
+ * What it then reads written is what the parent's tracker would have reported at the
+ * moment of the fork, and what the child itself writes is reported from its first
+ * instruction on.  More than that reads written where it cannot be known better:
+ *
+ *  - what the parent writes between the fork and the child's birth,
+ *  - everything, if the parent's tracker is reset, or gets or loses ranges, between
+ *    the two or while the fork is under way (overreport_forked counts these forks),
+ *  - memory that is empty or not mapped at birth and written in the parent's
+ *    tracker, and what is mapped where nothing was, until the first reset,
+ *  - memory with MADV_WIPEONFORK, and where the kernel has stored the child's thread ID.
+ *
+ * What other processes write to the child's memory before it is born (ptrace,
+ * process_vm_writev()) counts as what was there at the fork.
+ *
+ * A page that a reset of the parent's tracker has reported *before* the fork, and whose
+ * content is read from the parent only *after* it, may be older in the child: read it
+ * from the child as well.  An epoch in the child's first scan tells which reset was the
+ * last before.
+ *
+ * Being born takes the time of a scan and reset of the tracked memory, as the first
+ * scan after fork(2) would; the child is charged for memory of the records in its
+ * cgroup, and the owner in his limits.  A fork never fails because of its tracker: over
+ * a limit, or without memory, it is not followed, which is told by
+ * wptrack_forked.missed.  A child that is killed before it is born is left out.
+ */
+
+/**
+ * struct wptrack_forked - take the tracker of a child
+ * @size:   sizeof(struct wptrack_forked)
+ * @flags:  0
+ * @fd:     out: a new file descriptor of the child's tracker, with O_CLOEXEC; or -1
+ * @pid:    out: the child's process ID in the caller's pid namespace; 0 if it has none
+ * @missed: out: forks of the target, since the tracker was attached, that could not be
+ *          followed
+ *
+ * One child a call, in the order of their births.  poll(2) gives POLLPRI when a child
+ * waits, or when there are more @missed than the last call has told.  Children wait
+ * until they are fetched or this tracker is closed, which closes their trackers and
+ * those of their children that were not fetched.  At most so many as the module's
+ * parameter max_user_forks says may wait for a user, whatever his capabilities.  They can be
+ * fetched after the target has ended, too; those of a child that was not fetched wait
+ * for its own tracker.
+ *
+ * Errors: EAGAIN (no child waits; the structure was filled in), EOPNOTSUPP (the
+ * tracker does not follow forks), EMFILE, ENFILE, EINVAL (unknown flag), E2BIG.
+ */
+struct wptrack_forked {
+	__u64 size;
+	__u64 flags;
+	__s64 fd;
+	__s64 pid;
+	__u64 missed;
+};
+
 /* 0xD7 is free in Documentation/userspace-api/ioctl/ioctl-number.rst up to 7.3 */
 #define WPTRACK_IOC_TYPE	0xD7
 
@@ -458,5 +532,6 @@ struct wptrack_notify {
 #define WPTRACK_IOC_SCAN	_IOWR(WPTRACK_IOC_TYPE, 4, struct wptrack_scan)
 #define WPTRACK_IOC_CLEAR	_IOWR(WPTRACK_IOC_TYPE, 5, struct wptrack_clear)
 #define WPTRACK_IOC_NOTIFY	_IOW(WPTRACK_IOC_TYPE, 6, struct wptrack_notify)
+#define WPTRACK_IOC_FORKED	_IOWR(WPTRACK_IOC_TYPE, 7, struct wptrack_forked)
 
 #endif /* _UAPI_WPTRACK_H */

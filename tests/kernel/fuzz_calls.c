@@ -15,8 +15,8 @@
 
 const char *const fuzz_call_name[CALLS] = {
 	"open", "close", "INFO", "ATTACH", "TRACK", "UNTRACK", "SCAN",
-	"CLEAR", "NOTIFY", "unknown commands", "file operations", "changes of memory", "writes",
-	"fork",
+	"CLEAR", "NOTIFY", "FORKED", "unknown commands", "file operations",
+	"changes of memory", "writes", "fork",
 };
 
 uint64_t fuzz_rnd(struct fuzz_rnd *r)
@@ -153,6 +153,8 @@ static const int *allowed(enum fuzz_call call)
 	static const int clear[] = { EINVAL, EFAULT, E2BIG, ENOTCONN, ESRCH, ENOMEM,
 				     ESTALE, 0 };
 	static const int notify[] = { EINVAL, EFAULT, E2BIG, ENOTCONN, ESRCH, 0 };
+	static const int forked[] = { EINVAL, EFAULT, E2BIG, ENOTCONN, EOPNOTSUPP,
+				      EAGAIN, EMFILE, ENFILE, ENOMEM, 0 };
 	static const int unknown[] = { ENOTTY, 0 };
 
 	switch (call) {
@@ -169,6 +171,8 @@ static const int *allowed(enum fuzz_call call)
 		return clear;
 	case CALL_NOTIFY:
 		return notify;
+	case CALL_FORKED:
+		return forked;
 	default:
 		return unknown;
 	}
@@ -251,7 +255,8 @@ static void do_attach(struct fuzz_world *w, struct fuzz_rnd *r)
 {
 	struct wptrack_attach arg = {
 		.size = some_size(r, sizeof(arg)),
-		.flags = one_in(r, 30) ? odd_number(r) : 0,
+		.flags = one_in(r, 30) ? odd_number(r) :
+			 one_in(r, 2) ? WPTRACK_ATTACH_FOLLOW_FORK : 0,
 		.pidfd = -1,
 	};
 	int fd = some_fd(w, r);
@@ -344,6 +349,24 @@ static void do_notify(struct fuzz_world *w, struct fuzz_rnd *r)
 	      ioctl(fd, WPTRACK_IOC_NOTIFY, some_place(w, r, &arg)));
 }
 
+static void do_forked(struct fuzz_world *w, struct fuzz_rnd *r)
+{
+	struct wptrack_forked arg = {
+		.size = some_size(r, sizeof(arg)),
+		.flags = some_flags(r, 0),
+		.fd = -1,
+	};
+	int fd = some_fd(w, r), old;
+	long ret = ioctl(fd, WPTRACK_IOC_FORKED, some_place(w, r, &arg));
+
+	judge(w, CALL_FORKED, fd, ret);
+	if (ret || arg.fd < 0)
+		return;
+	old = atomic_exchange(slot_of(w, r), arg.fd);
+	if (old >= 0)
+		close(old);
+}
+
 static void do_unknown(struct fuzz_world *w, struct fuzz_rnd *r)
 {
 	unsigned long cmd = fuzz_rnd(r) & 0xffffffff;
@@ -359,7 +382,7 @@ static void do_unknown(struct fuzz_world *w, struct fuzz_rnd *r)
 		cmd = (cmd & 0xffff00ff) | 0xd800;
 	for (i = 0; i < sizeof(arg); i++)
 		arg[i] = fuzz_rnd(r);
-	if ((cmd & 0xff) < 7 && (cmd >> 8 & 0xff) == WPTRACK_IOC_TYPE)
+	if ((cmd & 0xff) < 8 && (cmd >> 8 & 0xff) == WPTRACK_IOC_TYPE)
 		cmd |= 0x80;
 	judge(w, CALL_UNKNOWN, fd, ioctl(fd, cmd, arg));
 }
@@ -491,7 +514,7 @@ static const struct {
 } mix[] = {
 	{ CALL_OPEN, 6 }, { CALL_CLOSE, 4 }, { CALL_INFO, 4 }, { CALL_ATTACH, 8 },
 	{ CALL_TRACK, 14 }, { CALL_UNTRACK, 6 }, { CALL_UNKNOWN, 3 },
-	{ CALL_CLEAR, 4 }, { CALL_NOTIFY, 3 },
+	{ CALL_CLEAR, 4 }, { CALL_NOTIFY, 3 }, { CALL_FORKED, 2 },
 	{ CALL_FILE, 4 }, { CALL_MEMORY, 12 }, { CALL_WRITE, 12 },
 };
 
@@ -533,6 +556,9 @@ void fuzz_step(struct fuzz_world *w, struct fuzz_rnd *r)
 	case CALL_NOTIFY:
 		do_notify(w, r);
 		break;
+	case CALL_FORKED:
+		do_forked(w, r);
+		break;
 	case CALL_UNKNOWN:
 		do_unknown(w, r);
 		break;
@@ -555,7 +581,10 @@ void fuzz_step(struct fuzz_world *w, struct fuzz_rnd *r)
 
 void fuzz_world_init(struct fuzz_world *w, struct fuzz_count *count)
 {
-	struct wptrack_attach attach = { .size = sizeof(attach), .pidfd = -1 };
+	struct wptrack_attach attach = {
+		.size = sizeof(attach), .pidfd = -1,
+		.flags = WPTRACK_ATTACH_FOLLOW_FORK,
+	};
 	size_t quarter = FUZZ_PAGES / 4;
 	int fd, i;
 

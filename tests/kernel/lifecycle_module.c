@@ -6,8 +6,10 @@
 #include "lifecycle.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define MODULE	"wptrack"
 #define PAGES	600
@@ -120,6 +122,46 @@ START_TEST(load_and_unload_over_and_over)
 }
 END_TEST
 
+/* Children get their trackers while the last descriptor is closed. */
+START_TEST(unload_while_children_are_born)
+{
+	struct area a = anon_populated(PAGES);
+	int round, i, err;
+	pid_t pid[4];
+
+	need_module_file();
+	for (round = 0; round < ROUNDS; round++) {
+		struct wptrack *w = tracker_open();
+
+		err = wptrack_attach_flags(w, -1, WPTRACK_ATTACH_FOLLOW_FORK);
+		if (err == -EOPNOTSUPP)
+			skip("%s", wptrack_error(w));
+		ck_assert_int_eq(err, 0);
+		track(w, a, 0);
+		for (i = 0; i < 4; i++) {
+			pid[i] = must(fork());
+			if (pid[i])
+				continue;
+			/* Its copy would keep the tracker. */
+			close(wptrack_fd(w));
+			for (;;)
+				touch_all(a);
+		}
+		usleep(rnd_below(5000));
+		wptrack_close(w);
+		for (i = 0; i < 2000 && in_use(err = unload()); i++)
+			usleep(5000);
+		ck_assert_msg(!err, "round %d: unload: %s", round, strerror(-err));
+		for (i = 0; i < 4; i++) {
+			kill(pid[i], SIGKILL);
+			must(waitpid(pid[i], NULL, 0));
+		}
+		ck_assert_int_eq(load(), 0);
+	}
+	expect_nothing_left();
+}
+END_TEST
+
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
 
 static void ftrace_on(void)
@@ -191,4 +233,5 @@ void lifecycle_module(Suite *s)
 	tcase_add_unchecked_fixture(tc, NULL, loaded_as_before);
 	tcase_add_test(tc, unload_is_refused_while_a_tracker_is_open);
 	tcase_add_test(tc, load_and_unload_over_and_over);
+	tcase_add_test(tc, unload_while_children_are_born);
 }

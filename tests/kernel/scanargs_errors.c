@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -22,6 +23,7 @@ struct padded {
 		struct wptrack_scan scan;
 		struct wptrack_clear clear;
 		struct wptrack_notify notify;
+		struct wptrack_forked forked;
 		uint64_t size;
 		uint8_t bytes[256];
 	};
@@ -71,6 +73,10 @@ static void good_notify(struct padded *p, struct area a)
 	p->notify.eventfd = -1;
 }
 
+static void good_forked(struct padded *p, struct area a)
+{
+}
+
 static const struct command commands[] = {
 	{ "INFO", WPTRACK_IOC_INFO, sizeof(struct wptrack_info), good_info },
 	{ "ATTACH", WPTRACK_IOC_ATTACH, sizeof(struct wptrack_attach),
@@ -83,6 +89,8 @@ static const struct command commands[] = {
 	{ "CLEAR", WPTRACK_IOC_CLEAR, sizeof(struct wptrack_clear), good_clear },
 	{ "NOTIFY", WPTRACK_IOC_NOTIFY, sizeof(struct wptrack_notify),
 	  good_notify },
+	{ "FORKED", WPTRACK_IOC_FORKED, sizeof(struct wptrack_forked),
+	  good_forked },
 };
 #define COMMANDS ((int)(sizeof(commands) / sizeof(*commands)))
 
@@ -96,9 +104,29 @@ static struct padded good(const struct command *c, struct area a)
 	return p;
 }
 
+/* A tracker with a child that nobody has fetched. */
+static int raw_forked(void)
+{
+	struct wptrack_attach attach = {
+		.size = sizeof(attach), .pidfd = -1,
+		.flags = WPTRACK_ATTACH_FOLLOW_FORK,
+	};
+	int fd = raw_open();
+	pid_t pid;
+
+	must(ioctl(fd, WPTRACK_IOC_ATTACH, &attach));
+	pid = must(fork());
+	if (!pid)
+		_exit(0);
+	must(waitpid(pid, NULL, 0));
+	return fd;
+}
+
 /* A tracker on which the command would succeed. */
 static int ready(const struct command *c, struct area a)
 {
+	if (c->cmd == WPTRACK_IOC_FORKED)
+		return raw_forked();
 	return c->cmd == WPTRACK_IOC_ATTACH ? raw_open() : raw_tracker(a);
 }
 
@@ -248,7 +276,8 @@ START_TEST(unknown_flags_are_einval)
 	for (bit = 0; bit < 64; bit++) {
 		p = good(&commands[1], a);
 		p.attach.flags = 1ULL << bit;
-		expect_errno(loose, WPTRACK_IOC_ATTACH, &p, EINVAL);
+		if (bit > 0)
+			expect_errno(loose, WPTRACK_IOC_ATTACH, &p, EINVAL);
 		p = good(&commands[2], a);
 		p.range.flags = 1ULL << bit;
 		if (bit > 1)
@@ -265,6 +294,9 @@ START_TEST(unknown_flags_are_einval)
 		p = good(&commands[6], a);
 		p.notify.flags = 1ULL << bit;
 		expect_errno(fd, WPTRACK_IOC_NOTIFY, &p, EINVAL);
+		p = good(&commands[7], a);
+		p.forked.flags = 1ULL << bit;
+		expect_errno(fd, WPTRACK_IOC_FORKED, &p, EINVAL);
 	}
 }
 END_TEST

@@ -492,6 +492,7 @@ static void fill_suite(Suite *s)
 	trackers_epoch(s);
 	trackers_wait(s);
 	trackers_trace(s);
+	trackers_fork(s);
 }
 
 int main(int argc, char **argv)

@@ -14,6 +14,7 @@ void trackers_listing(Suite *s);
 void trackers_epoch(Suite *s);
 void trackers_wait(Suite *s);
 void trackers_trace(Suite *s);
+void trackers_fork(Suite *s);
 
 /* In a peer: an ordinary user from now on, whose processes may be looked into. */
 void become_nobody(void);

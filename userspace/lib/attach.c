@@ -61,10 +61,11 @@ static int fail_access(struct wptrack *w, const char *target)
 			target);
 }
 
-static int attach(struct wptrack *w, int pidfd)
+static int attach(struct wptrack *w, int pidfd, uint64_t flags)
 {
 	struct wptrack_attach arg = {
 		.size = sizeof(arg),
+		.flags = flags,
 		.pidfd = pidfd,
 	};
 	char target[64];
@@ -91,6 +92,10 @@ static int attach(struct wptrack *w, int pidfd)
 		return wpt_fail(w, err,
 				"cannot track %s: that is no pidfd; make one with pidfd_open",
 				target);
+	case EINVAL:
+		return wpt_fail(w, err,
+				"cannot track %s: the wptrack module does not know all of the flags %#llx",
+				target, (unsigned long long)flags);
 	case EOPNOTSUPP:
 		return wpt_fail(w, err,
 				"cannot track %s: the wptrack module cannot do it on this kernel; 'wptrack info' says why",
@@ -103,7 +108,7 @@ static int attach(struct wptrack *w, int pidfd)
 
 WPT_API int wptrack_attach_self(struct wptrack *w)
 {
-	return attach(w, -1);
+	return attach(w, -1, 0);
 }
 
 WPT_API int wptrack_attach_pidfd(struct wptrack *w, int pidfd)
@@ -112,7 +117,12 @@ WPT_API int wptrack_attach_pidfd(struct wptrack *w, int pidfd)
 		return wpt_fail(w, EBADF,
 				"cannot track the process of file descriptor %d: that is no pidfd; make one with pidfd_open",
 				pidfd);
-	return attach(w, pidfd);
+	return attach(w, pidfd, 0);
+}
+
+WPT_API int wptrack_attach_flags(struct wptrack *w, int pidfd, uint64_t flags)
+{
+	return attach(w, pidfd, flags);
 }
 
 WPT_API int wptrack_attach_pid(struct wptrack *w, pid_t pid)
@@ -121,7 +131,7 @@ WPT_API int wptrack_attach_pid(struct wptrack *w, pid_t pid)
 	int err;
 
 	if (pidfd >= 0) {
-		err = attach(w, pidfd);
+		err = attach(w, pidfd, 0);
 		close(pidfd);
 		return err;
 	}

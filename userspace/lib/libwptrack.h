@@ -177,6 +177,38 @@ int wptrack_attach_pid(struct wptrack *w, pid_t pid);
 int wptrack_attach_pidfd(struct wptrack *w, int pidfd);
 
 /**
+ * wptrack_attach_flags - watch a process in a special way
+ * @w:     the handle
+ * @pidfd: as for wptrack_attach_pidfd(), or -1 for the calling process
+ * @flags: 0, or %WPTRACK_ATTACH_FOLLOW_FORK: its children, and theirs, get trackers,
+ *         to be fetched with wptrack_forked()
+ *
+ * Return: 0 or -errno as wptrack_attach_pidfd(), -EOPNOTSUPP if forks cannot be
+ * followed here, -EINVAL if the module does not know a flag.
+ */
+int wptrack_attach_flags(struct wptrack *w, int pidfd, uint64_t flags);
+
+/**
+ * wptrack_forked - fetch the tracker of a child that the target has forked
+ * @w:      the handle, attached with %WPTRACK_ATTACH_FOLLOW_FORK
+ * @child:  receives the handle of the child's tracker, to be given to
+ *          wptrack_close(); NULL if there is none
+ * @pid:    receives the child's process ID in the caller's pid namespace (0 if it has
+ *          none there), unless NULL; not changed if there is no child
+ * @missed: receives how many forks could not be followed since the tracker was
+ *          attached, unless NULL
+ *
+ * The child's tracker has the ranges of its parent's, and reports what the parent's
+ * would have reported at the fork, and what the child has written since.  It follows
+ * forks as well.  poll(2) on wptrack_fd() gives POLLPRI when there is something to
+ * fetch.  For all that may be reported besides, see "fork" in wptrack.h.
+ *
+ * Return: 1, 0 if no child waits, or -errno (-EOPNOTSUPP: @w does not follow forks).
+ */
+int wptrack_forked(struct wptrack *w, struct wptrack **child, pid_t *pid,
+		   uint64_t *missed);
+
+/**
  * wptrack_track - begin tracking a range, or reset it
  * @w:     the handle, attached
  * @start: first byte

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A child whose parent is followed gets its tracker before its first instruction.
+ *
+ * All of its memory begins as written.  Then pages are reset, one run after the other,
+ * that are clean in the parent's tracker.  What that says a little after the fork holds
+ * for the fork as well, if no reset came between: a page that was written stays so until
+ * it is reset.  If a reset did come, everything stays written.  So does whatever cannot
+ * be done for want of memory: nothing that goes wrong here makes a page clean.
+ *
+ * The child's memory may differ from the parent's at the fork although the child has
+ * not run:
+ *
+ *  - Mappings with MADV_DONTFORK and what is not mapped is not reset, so what is mapped
+ *    there later begins as written.  What the parent has unmapped since the fork is not
+ *    reported as clean by its tracker.
+ *  - Mappings with MADV_WIPEONFORK are empty now, as if they had been zapped.
+ *  - schedule_tail() has stored the thread ID (CLONE_CHILD_SETTID).
+ *  - Restartable sequences are looked after when the task works are done.
+ */
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "fork.h"
+#include "stats.h"
+#include "walk.h"
+
+/* Runs of clean pages that are collected under the parent's locks. */
+#define BIRTH_REGIONS	128
+
+/* Attempts against signals that are not fatal. */
+#define BIRTH_ATTEMPTS	16
+
+/* Pages that can be tracked and were not written. */
+static const struct wpt_masks clean_masks = {
+	.inverted = WPTRACK_PAGE_WRITTEN,
+	.mask = WPTRACK_PAGE_WPALLOWED | WPTRACK_PAGE_WRITTEN,
+};
+
+/* The parent's owner is not interested any more, or the child will not live. */
+static bool stillborn(const struct wpt_fork *fork)
+{
+	return READ_ONCE(fork->t->follow.closed) || !current->mm ||
+	       (current->flags & PF_EXITING) || fatal_signal_pending(current);
+}
+
+/*
+ * Registering the notifier gives way to any signal, and a child of somebody who is
+ * traced begins with one.  It waits a little.
+ */
+static int birth_attach(struct wpt_tracker *child)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < BIRTH_ATTEMPTS; i++) {
+		bool had = test_and_clear_thread_flag(TIF_SIGPENDING);
+
+		ret = wpt_tracker_attach(child, current->mm, task_tgid(current), true);
+		if (had)
+			set_thread_flag(TIF_SIGPENDING);
+		if (ret != -EINTR || fatal_signal_pending(current))
+			break;
+	}
+	return ret;
+}
+
+static int track_set(struct wpt_tracker *child, const struct wpt_set *set, u64 flags)
+{
+	unsigned long done;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < set->nr; i++) {
+		ret = wpt_tracker_track(child, set->iv[i].start, set->iv[i].end,
+					flags | WPTRACK_TRACK_START_WRITTEN, &done);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* The ranges of the parent's tracker, as they are now, all written. */
+static int birth_ranges(struct wpt_tracker *child, struct wpt_tracker *t,
+			struct wpt_set *ranges)
+{
+	struct wpt_set keep = { };
+	int ret;
+
+	if (mutex_lock_killable(&t->space->lock))
+		return -EINTR;
+	ret = wpt_set_union(ranges, &t->ranges);
+	if (!ret)
+		ret = wpt_set_union(&keep, &t->keep);
+	mutex_unlock(&t->space->lock);
+	/* Nobody else knows this tracker yet. */
+	WRITE_ONCE(child->epoch, READ_ONCE(t->epoch));
+	if (!ret)
+		ret = track_set(child, ranges, 0);
+	if (!ret)
+		ret = track_set(child, &keep, WPTRACK_TRACK_KEEP_HUGE);
+	wpt_set_destroy(&keep);
+	return ret;
+}
+
+static int birth_reset(struct wpt_tracker *child, unsigned long start, unsigned long end)
+{
+	struct wptrack_region unused[1];
+	struct wpt_scan scan = {
+		.start = start,
+		.end = end,
+		.masks = {
+			.mask = WPTRACK_PAGE_WRITTEN,
+			.ret = WPTRACK_PAGE_WRITTEN,
+		},
+		.flags = WPTRACK_SCAN_RESET,
+		.clear = true,
+		.out = {
+			.buf = unused, .cap = ARRAY_SIZE(unused),
+			.max_pages = U64_MAX, .count_only = true,
+		},
+	};
+
+	return wpt_tracker_scan(child, &scan);
+}
+
+/*
+ * The next piece of [@start, @end) that was copied from the parent as it is.  Nobody
+ * but the child maps and unmaps there, and that is us.
+ */
+static bool next_copied(unsigned long *start, unsigned long *end)
+{
+	struct vm_area_struct *vma;
+	unsigned long addr = *start, last = *end;
+	bool found = false;
+
+	mmap_read_lock(current->mm);
+	while (addr < last && (vma = find_vma(current->mm, addr)) &&
+	       vma->vm_start < last) {
+		bool copied = !(vma->vm_flags & VM_WIPEONFORK);
+
+		if (found && (!copied || vma->vm_start > addr))
+			break;
+		if (copied && !found)
+			*start = max(addr, vma->vm_start);
+		found = copied;
+		addr = min(vma->vm_end, last);
+	}
+	mmap_read_unlock(current->mm);
+	*end = addr;
+	return found;
+}
+
+/* A run of pages is clean in the parent's tracker. */
+static int birth_clean(struct wpt_tracker *child, unsigned long start,
+		       unsigned long last)
+{
+	unsigned long end = last;
+	int ret = 0;
+
+	while (!ret && start < last && next_copied(&start, &end)) {
+		ret = birth_reset(child, start, end);
+		start = end;
+		end = last;
+	}
+	return ret;
+}
+
+static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
+		       const struct wpt_interval *iv, struct wptrack_region *buf)
+{
+	struct wpt_out out = {
+		.buf = buf, .cap = BIRTH_REGIONS,
+		.vec_len = U64_MAX, .max_pages = U64_MAX,
+	};
+	struct wpt_harvest h = {
+		.t = fork->t, .mm = fork->mm, .addr = iv->start, .end = iv->end,
+		.masks = &clean_masks, .out = &out,
+	};
+	enum wpt_stop stop;
+	unsigned int i;
+	int ret;
+
+	do {
+		if (stillborn(fork))
+			return -EINTR;
+		/* Without the tracker's lock, which others may hold for long. */
+		ret = wpt_walk_run(&h, wpt_harvest, &stop);
+		for (i = 0; i < out.nr && !ret; i++)
+			ret = birth_clean(child, buf[i].start, buf[i].end);
+		out.nr = 0;
+	} while (!ret && stop == WPT_STOP_FLUSH);
+	return ret;
+}
+
+/* Reset what is clean in the parent's tracker. */
+static int birth_resets(struct wpt_tracker *child, const struct wpt_fork *fork,
+			const struct wpt_set *ranges)
+{
+	struct wptrack_region *buf;
+	unsigned int i;
+	int ret = 0;
+
+	buf = kmalloc_array(BIRTH_REGIONS, sizeof(*buf), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return -ENOMEM;
+	for (i = 0; i < ranges->nr && !ret; i++)
+		ret = birth_range(child, fork, &ranges->iv[i], buf);
+	kfree(buf);
+	return ret;
+}
+
+/* Has what was just read from the parent's tracker been so at the fork? */
+static bool still_calm(const struct wpt_fork *fork)
+{
+	struct wpt_space *space = fork->t->space;
+	bool calm;
+
+	/* A reset that has taken this lock before us has been counted before. */
+	mutex_lock(&space->lock);
+	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes;
+	mutex_unlock(&space->lock);
+	return calm;
+}
+
+/* All reads written, until it was reset. */
+static void forget_all(struct wpt_tracker *child)
+{
+	mutex_lock(&child->space->lock);
+	child->lost = true;
+	child->losses++;
+	mutex_unlock(&child->space->lock);
+}
+
+/* What the kernel has written for the child before now. */
+static void birth_tid(struct wpt_tracker *child)
+{
+	unsigned long addr = (unsigned long)current->set_child_tid;
+
+	if (!addr || !access_ok(current->set_child_tid, sizeof(int)))
+		return;
+	mutex_lock(&child->space->lock);
+	wpt_pending_add(child, addr & PAGE_MASK, PAGE_ALIGN(addr + sizeof(int)));
+	mutex_unlock(&child->space->lock);
+}
+
+/* Returns the tracker, or an error: -EINTR if the child does not need one. */
+static struct wpt_tracker *birth(struct wpt_fork *fork)
+{
+	struct wpt_set ranges = { };
+	struct wpt_tracker *child;
+	bool calm;
+	int ret;
+
+	if (stillborn(fork))
+		return ERR_PTR(-EINTR);
+	child = wpt_tracker_create(fork->t);
+	if (IS_ERR(child))
+		return child;
+	ret = birth_attach(child);
+	if (!ret)
+		ret = birth_ranges(child, fork->t, &ranges);
+	calm = !ret && still_calm(fork);
+	if (calm) {
+		/* For want of memory more is written than there has to be. */
+		birth_resets(child, fork, &ranges);
+		calm = still_calm(fork);
+		if (!calm)
+			forget_all(child);
+	}
+	if (!ret && !calm)
+		wpt_stat_inc(OVER_FORKED);
+	wpt_set_destroy(&ranges);
+	if (!ret && !stillborn(fork)) {
+		birth_tid(child);
+		return child;
+	}
+	wpt_tracker_close(child);
+	if (stillborn(fork))
+		return ERR_PTR(-EINTR);
+	return ERR_PTR(ret == -EINTR ? -EAGAIN : ret);
+}
+
+/**
+ * wpt_birth() - give the child of a fork a tracker
+ * @work: wpt_fork.work.  Runs in the child, before it first returns to user space, or
+ *        when it exits without having done so.
+ */
+void wpt_birth(struct callback_head *work)
+{
+	struct wpt_fork *fork = container_of(work, struct wpt_fork, work);
+	struct wpt_tracker *t = fork->t, *child = birth(fork);
+
+	if (!IS_ERR(child) && !wpt_follow_add(t, child))
+		wpt_tracker_close(child);
+	if (!IS_ERR(child))
+		wpt_stat_inc(FORKS);
+	else if (PTR_ERR(child) != -EINTR)
+		wpt_follow_missed(t);
+	wake_up_poll(&t->watch.wait, EPOLLPRI);
+	/* May be the end of the parent: children come before that. */
+	mmput(fork->mm);
+	kfree(fork);
+	wpt_tracker_put(t);
+	/* The last: see wpt_fork_exit(). */
+	module_put(THIS_MODULE);
+}
