@@ -222,7 +222,8 @@ static bool still_calm(const struct wpt_fork *fork)
 	bool calm;
 
 	/* A reset that has taken this lock before us has been counted before. */
-	mutex_lock(&space->lock);
+	if (mutex_lock_killable(&space->lock))
+		return false;
 	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes;
 	mutex_unlock(&space->lock);
 	return calm;
@@ -240,7 +241,7 @@ static void forget_all(struct wpt_tracker *child)
 /* What the kernel has written for the child before now. */
 static void birth_tid(struct wpt_tracker *child)
 {
-	unsigned long addr = (unsigned long)current->set_child_tid;
+	unsigned long addr = untagged_addr((unsigned long)current->set_child_tid);
 
 	if (!addr || !access_ok(current->set_child_tid, sizeof(int)))
 		return;

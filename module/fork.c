@@ -163,6 +163,7 @@ void wpt_follow_missed(struct wpt_tracker *t)
 {
 	wpt_stat_inc(FORKS_MISSED);
 	atomic_long_inc(&t->follow.missed);
+	wake_up_poll(&t->watch.wait, EPOLLPRI);
 }
 
 /* The child is to be born with a tracker.  RCU read section. */
@@ -354,6 +355,8 @@ void wpt_follow_untake(struct wpt_tracker *t, struct wpt_tracker *child)
 	spin_lock(&t->follow.lock);
 	list_add(&child->follow.wait, &t->follow.waiting);
 	spin_unlock(&t->follow.lock);
+	/* Others may have looked meanwhile. */
+	wake_up_poll(&t->watch.wait, EPOLLPRI);
 }
 
 /* Is there something that the owner does not know of yet? */
