@@ -221,11 +221,11 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 }
 
 /*
- * mremap() is moving pages of which the record tells, and no pte that could take a mark
- * along: they are swapped out or away for a moment, or were dropped after they had been
- * written.  In shared memory what was written is found again at the new place, behind a
- * pte that knows nothing of it.  The place is not known here: all shared memory is
- * unsure until it is reset.  Called by who holds the mmap_lock for it.
+ * mremap() is moving pages without a pte that could take a mark along: they are swapped
+ * out or away for a moment, or were dropped.  They may have been written, for a tracker
+ * at least that has not reset them yet.  In shared memory that is found again at the new
+ * place, behind a pte that knows nothing of it.  The place is not known here: all shared
+ * memory is unsure until it is reset.  Called by who holds the mmap_lock for it.
  */
 static void moves_unseen(struct wpt_space *space, unsigned long addr)
 {
@@ -236,13 +236,6 @@ static void moves_unseen(struct wpt_space *space, unsigned long addr)
 	vma = find_vma(space->mm, addr);
 	if (vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED))
 		event_hull(space, 0, PAGE_MASK, false);
-}
-
-/* Has a page that moves been written, and nothing that tells of it at its new place? */
-static bool is_unseen(const struct wpt_chunk *chunk, unsigned long addr, pte_t pte)
-{
-	return !pte_present(pte) &&
-	       (!pte_none(pte) || test_bit(wpt_page_index(addr), chunk->dirty));
 }
 
 /*
@@ -282,7 +275,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	}
 	for (addr = start, pte = ptep; addr < end && ev == EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
-		unseen |= is_unseen(chunk, addr, ptep_get(pte));
+		unseen |= !pte_present(ptep_get(pte));
 		mark_moving(pte);
 	}
 	if (first < end)
@@ -328,6 +321,8 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 		event_hole(space, start, end);
 	else if (ev == EVENT_PROTECT)
 		event_hull(space, start, end, false);
+	else if (ev == EVENT_UNMAP)
+		moves_unseen(space, start);
 }
 
 /* The part [start, end) of one chunk. */
@@ -371,9 +366,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
-	if (ev == EVENT_UNMAP && find_next_bit(chunk->dirty, wpt_page_index(end - 1) + 1,
-					       wpt_page_index(start)) <=
-				 wpt_page_index(end - 1))
+	if (ev == EVENT_UNMAP)
 		moves_unseen(space, start);
 }
 

@@ -306,6 +306,32 @@ START_TEST(shared_memory_that_moves_while_it_is_not_mapped_is_written)
 }
 END_TEST
 
+/* The record says nothing of it any more, but one of the trackers has not heard of it. */
+START_TEST(shared_memory_that_another_tracker_has_reset_is_written_where_it_moves)
+{
+	struct wptrack *w = tracker_self(), *other = tracker_self();
+	struct area to = hole(600, 0);
+	struct marks *m = marks_new(600);
+	struct map map;
+
+	if (!ext4_dir())
+		skip("no ext4 scratch disk");
+	map = map_make(MAP_KIND_EXT4, 600, 0);
+	track(w, map.a, 0);
+	track(w, to, 0);
+	track(other, map.a, 0);
+	reset(w, map.a);
+	touch_random(map.a, m, 5);
+	must(fdatasync(map.fd));
+	must(madvise(map.a.p, map.a.pages * PAGE, MADV_DONTNEED));
+	settle(other, map.a);
+	move(map.a, to, 0);
+	read_all(to);
+	expect_no_lost(w, to, m, RESET, "moved while it was not mapped");
+	expect_works(w, to);
+}
+END_TEST
+
 static void *write_back(void *arg)
 {
 	int *fd = arg;
@@ -418,6 +444,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, what_was_cut_off_and_grown_again_is_written);
 	tcase_add_test(tc, growth_by_moving_into_tracked_memory);
 	tcase_add_test(tc, shared_memory_that_moves_during_writeback_loses_no_write);
+	tcase_add_test(tc, shared_memory_that_another_tracker_has_reset_is_written_where_it_moves);
 	tcase_add_loop_test(tc, shared_memory_that_moves_while_it_is_not_mapped_is_written,
 			    0, 3);
 	tcase_add_test(tc, move_of_shared_memory_over_tracked_is_written);
