@@ -19,6 +19,8 @@ enum wpt_arm {
 bool wpt_vma_walkable(struct vm_area_struct *vma);
 bool wpt_vma_trackable(struct vm_area_struct *vma);
 enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep);
+unsigned long wpt_arm_word(struct vm_area_struct *vma, pte_t *ptep,
+			   unsigned long todo, bool writable);
 enum wpt_arm wpt_arm_huge(struct vm_area_struct *vma, pmd_t *pmdp);
 bool wpt_arm_cache_held(struct vm_area_struct *vma, unsigned long addr);
 void wpt_arm_count(enum wpt_arm why, unsigned int nr);

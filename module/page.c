@@ -112,17 +112,43 @@ void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	wpt_group_visit(p->group, p->start);
 }
 
-static void piece_flush(struct wpt_piece *p, unsigned long addr)
+static void piece_flush(struct wpt_piece *p, unsigned long addr, unsigned long end)
 {
 	if (!p->flush_end)
 		p->flush_start = addr;
-	p->flush_end = addr + PAGE_SIZE;
+	p->flush_end = end;
 }
 
 static void piece_armed(struct wpt_piece *p, unsigned long addr)
 {
 	set_bit(wpt_page_index(addr), p->chunk->armed);
-	piece_flush(p, addr);
+	piece_flush(p, addr, addr + PAGE_SIZE);
+}
+
+/*
+ * Make pages clean, a bit each of those whose bits share a word with that of page @base,
+ * as long as that is easy.  Returns those that are clean now, up to the first that is
+ * not: for this page_reset() has the answer.  @ptep: the pte of @base.
+ */
+static unsigned long word_reset(struct wpt_piece *p, unsigned int base, pte_t *ptep,
+				unsigned long pages, bool writable)
+{
+	const unsigned long addr = (p->start & WPT_CHUNK_MASK) +
+				   ((unsigned long)base << PAGE_SHIFT);
+	const unsigned int w = base / BITS_PER_LONG;
+	struct wpt_chunk *chunk = p->chunk;
+
+	pages = wpt_arm_word(p->vma, ptep, pages, writable);
+	if (!pages)
+		return 0;
+	/* Atomic, as elsewhere one bit at a time. */
+	atomic_long_or(pages, (atomic_long_t *)&chunk->armed[w]);
+	atomic_long_andnot(pages, (atomic_long_t *)&chunk->dirty[w]);
+	p->cleaned[w] |= pages;
+	piece_flush(p, addr + (__ffs(pages) << PAGE_SHIFT),
+		    addr + ((__fls(pages) + 1) << PAGE_SHIFT));
+	wpt_arm_count(WPT_ARM_DONE, hweight_long(pages));
+	return pages;
 }
 
 /*
@@ -161,7 +187,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		 * read what was there, and would keep that as what the page
 		 * holds.
 		 */
-		piece_flush(p, addr);
+		piece_flush(p, addr, addr + PAGE_SIZE);
 		/*
 		 * A zap that began before may find data here that is written
 		 * from now on, and make it empty again without our knowing.
@@ -210,30 +236,68 @@ static enum wpt_stop page_arm_clean(struct wpt_harvest *h, struct wpt_piece *p,
 }
 
 /**
- * wpt_reset_run() - make pages clean that the record says are written
- * @h:    the harvest
+ * wpt_written_word() - report pages that the record says are written
+ * @h:    the harvest, which asks for nothing else
  * @p:    their chunk
- * @addr: the first of them
- * @end:  end (exclusive)
- * @ptep: their ptes, locked, or NULL if there are none
- * @stop: out: %WPT_GO_ON, or why not all were looked at
+ * @base: index of the first page of a word of the record
+ * @ptep: the pte of that page, locked; or NULL if there is no page table, or no reset
+ * @pages: the pages, a bit each
  *
- * Return: how far it got.
+ * With a reset they become clean.
+ *
+ * Return: %WPT_GO_ON, or why not all were looked at; then @h->addr is where it stopped.
  */
-unsigned long wpt_reset_run(struct wpt_harvest *h, struct wpt_piece *p,
-			    unsigned long addr, unsigned long end, pte_t *ptep,
-			    enum wpt_stop *stop)
+enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
+			       unsigned int base, pte_t *ptep, unsigned long pages)
 {
-	for (; addr < end; addr += PAGE_SIZE) {
-		*stop = page_reset(h, p, addr, ptep,
-				   ptep ? ptep_get(ptep) : __pte(0));
-		if (*stop != WPT_GO_ON)
-			return addr;
-		if (ptep)
-			ptep++;
+	const unsigned long addr = (p->start & WPT_CHUNK_MASK) +
+				   ((unsigned long)base << PAGE_SHIFT);
+	const u64 categories = h->masks->ret;
+	unsigned long done = 0;
+	enum wpt_stop stop;
+	unsigned int i;
+
+	if (!h->out || wpt_out_fits(h->out, pages)) {
+		if (!h->reset)
+			done = pages;
+		else if (ptep && p->trackable && !trace_wptrack_arm_enabled())
+			done = word_reset(p, base, ptep, pages, false);
+		if (h->out)
+			wpt_out_push_word(h->out, addr, done, categories);
 	}
-	*stop = WPT_GO_ON;
-	return end;
+	for (pages &= ~done; pages; pages &= pages - 1) {
+		i = __ffs(pages);
+		h->addr = addr + ((unsigned long)i << PAGE_SHIFT);
+		stop = wpt_out_check(h, h->addr, categories);
+		if (stop == WPT_GO_ON && h->reset)
+			stop = page_reset(h, p, h->addr, ptep ? ptep + i : NULL,
+					  ptep ? ptep_get(ptep + i) : __pte(0));
+		if (stop != WPT_GO_ON)
+			return stop;
+		if (h->out)
+			wpt_out_push(h->out, h->addr, h->addr + PAGE_SIZE, categories);
+	}
+	return WPT_GO_ON;
+}
+
+/**
+ * wpt_first_word() - as wpt_first_reset(), of pages that share a word of the record
+ * @p:    the chunk
+ * @addr: the first of them
+ * @ptep: its pte, locked
+ *
+ * Only where nothing is armed, and only pages that are writable, which are written
+ * whatever the record says.
+ *
+ * Return: true if all are clean now; else wpt_first_reset() is to go on.
+ */
+bool wpt_first_word(struct wpt_piece *p, unsigned long addr, pte_t *ptep)
+{
+	unsigned int base = wpt_page_index(addr);
+
+	if (p->chunk->armed[base / BITS_PER_LONG] || trace_wptrack_arm_enabled())
+		return false;
+	return word_reset(p, base, ptep, ~0UL, true) == ~0UL;
 }
 
 /**

@@ -54,9 +54,9 @@ enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
 			    u64 categories);
 enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			  unsigned long addr, pte_t *ptep);
-unsigned long wpt_reset_run(struct wpt_harvest *h, struct wpt_piece *p,
-			    unsigned long addr, unsigned long end, pte_t *ptep,
-			    enum wpt_stop *stop);
+enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
+			       unsigned int base, pte_t *ptep, unsigned long pages);
+bool wpt_first_word(struct wpt_piece *p, unsigned long addr, pte_t *ptep);
 enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 			      unsigned long addr, pte_t *ptep);
 enum wpt_stop wpt_do_same(struct wpt_harvest *h, unsigned long end, u64 cat);

@@ -9,6 +9,7 @@
 #ifdef __KERNEL__
 
 #include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -35,6 +36,17 @@
 #endif
 
 typedef uint64_t u64;
+
+/* As in the kernel: the lowest bit that is set, and how many are. */
+static inline unsigned long __ffs(unsigned long word)
+{
+	return __builtin_ctzl(word);
+}
+
+static inline unsigned long hweight_long(unsigned long word)
+{
+	return __builtin_popcountl(word);
+}
 
 /* A test may replace this to see what happens when memory runs out. */
 #ifndef wpt_alloc_array

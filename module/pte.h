@@ -60,12 +60,12 @@ static inline bool wpt_pmd_armed(pmd_t pmd)
 /* Write-protected and marked.  Uses the kernel's helper: it knows shadow stacks. */
 static inline pte_t wpt_pte_mkarmed(pte_t pte)
 {
-	return __pte(wpt_pte_flags(pte_wrprotect(pte)) | WPT_PTE_MASK);
+	return native_make_pte(wpt_pte_flags(pte_wrprotect(pte)) | WPT_PTE_MASK);
 }
 
 static inline pte_t wpt_pte_mkunmarked(pte_t pte)
 {
-	return __pte(wpt_pte_flags(pte) & ~WPT_PTE_MASK);
+	return native_make_pte(wpt_pte_flags(pte) & ~WPT_PTE_MASK);
 }
 
 /*

@@ -7,6 +7,9 @@
 #include "stats.h"
 #include "sym.h"
 
+/* Memory of the pages whose bits share a word of the record. */
+#define WORD_SIZE	((unsigned long)BITS_PER_LONG << PAGE_SHIFT)
+
 /*
  * Is "written" all that is asked, and all that is returned?  Then no other category
  * of a page has to be found out.
@@ -17,37 +20,33 @@ static bool asks_written(const struct wpt_harvest *h)
 	       !(h->masks->ret & ~WPTRACK_PAGE_WRITTEN);
 }
 
-/* Runs of pages that are dirty in the record; without a reset no pte is read. */
-static enum wpt_stop do_runs(struct wpt_harvest *h, struct wpt_piece *p,
-			     pte_t *ptep)
+/*
+ * Pages that are dirty in the record; without a reset no pte is read.  @ptep: the pte of
+ * the piece's first page.
+ */
+static enum wpt_stop do_written(struct wpt_harvest *h, struct wpt_piece *p,
+				pte_t *ptep)
 {
 	const unsigned int first = wpt_page_index(p->start);
 	const unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
-	DECLARE_BITMAP(todo, WPT_CHUNK_PAGES);
-	unsigned int i = first, n;
-	unsigned long stop_at;
-	enum wpt_stop stop = WPT_GO_ON;
+	enum wpt_stop stop;
+	unsigned long word;
+	unsigned int base;
 
-	bitmap_copy(todo, p->chunk->dirty, WPT_CHUNK_PAGES);
-	while ((i = find_next_bit(todo, end, i)) < end) {
-		h->addr = p->start + ((unsigned long)(i - first) << PAGE_SHIFT);
-		stop = wpt_out_check(h, h->addr, h->masks->ret);
+	/* Of the chunk's first page; what is before the piece is not looked at. */
+	ptep = ptep ? ptep - first : NULL;
+	for (base = round_down(first, BITS_PER_LONG); base < end;
+	     base += BITS_PER_LONG) {
+		word = READ_ONCE(p->chunk->dirty[base / BITS_PER_LONG]);
+		if (base < first)
+			word &= BITMAP_FIRST_WORD_MASK(first);
+		if (end - base < BITS_PER_LONG)
+			word &= BITMAP_LAST_WORD_MASK(end);
+		if (!word)
+			continue;
+		stop = wpt_written_word(h, p, base, ptep ? ptep + base : NULL, word);
 		if (stop != WPT_GO_ON)
 			return stop;
-		n = find_next_zero_bit(todo, end, i) - i;
-		if (h->out)
-			n = min_t(u64, n, h->out->max_pages - h->out->pages);
-		stop_at = h->addr + ((unsigned long)n << PAGE_SHIFT);
-		if (h->reset)
-			stop_at = wpt_reset_run(h, p, h->addr, stop_at,
-						ptep ? ptep + (i - first) : NULL,
-						&stop);
-		if (h->out && stop_at > h->addr)
-			wpt_out_push(h->out, h->addr, stop_at, h->masks->ret);
-		h->addr = stop_at;
-		if (stop != WPT_GO_ON)
-			return stop;
-		i += n;
 	}
 	h->addr = p->end;
 	return WPT_GO_ON;
@@ -82,10 +81,17 @@ static enum wpt_stop do_all(struct wpt_harvest *h, struct wpt_piece *p, pte_t *p
 		     p->trackable && !p->pending && asks_written(h);
 	enum wpt_stop stop;
 
-	for (; first && h->addr < p->end; h->addr += PAGE_SIZE) {
+	while (first && h->addr < p->end) {
+		if (!(wpt_page_index(h->addr) % BITS_PER_LONG) &&
+		    p->end - h->addr >= WORD_SIZE && wpt_first_word(p, h->addr, ptep)) {
+			h->addr += WORD_SIZE;
+			ptep += BITS_PER_LONG;
+			continue;
+		}
 		stop = wpt_first_reset(h, p, h->addr, ptep++);
 		if (stop != WPT_GO_ON)
 			return stop;
+		h->addr += PAGE_SIZE;
 	}
 	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
 		stop = wpt_do_page(h, p, h->addr, ptep);
@@ -107,7 +113,7 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 
 	if (!walk)
 		return p->pending || !asks_written(h) ? do_logged(h, p, ptep) :
-							do_runs(h, p, ptep);
+							do_written(h, p, ptep);
 	wpt_stat_inc(CHUNK_WALKS);
 	stop = do_all(h, p, ptep);
 	if (stop == WPT_GO_ON && ptep && p->chunk)

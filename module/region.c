@@ -61,3 +61,34 @@ unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,
 	}
 	return end;
 }
+
+/**
+ * wpt_out_push_word() - add pages that are given as bits
+ * @out:        the output, for which wpt_out_fits() is true
+ * @addr:       address of the page of the first bit, above all that was pushed before
+ *              if that is set
+ * @pages:      the pages
+ * @categories: their categories, masked for the caller
+ */
+void wpt_out_push_word(struct wpt_out *out, unsigned long addr, unsigned long pages,
+		       u64 categories)
+{
+	struct wptrack_region *next = out->buf + out->nr;
+	unsigned long above;
+
+	out->pages += hweight_long(pages);
+	if (pages && out_merges(out, addr + (__ffs(pages) << PAGE_SHIFT), categories))
+		next--;
+	while (pages) {
+		/* The first page after the run; its bit is carried out if there is none. */
+		above = pages + (pages & -pages);
+		if (next == out->buf + out->nr)
+			next->start = addr + (__ffs(pages) << PAGE_SHIFT);
+		next->end = addr + ((above ? __ffs(above) : 8 * sizeof(pages)) <<
+				    PAGE_SHIFT);
+		next->categories = categories;
+		next++;
+		out->nr = next - out->buf;
+		pages &= above;
+	}
+}

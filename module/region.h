@@ -76,6 +76,27 @@ static inline bool wpt_out_takes(const struct wpt_out *out, u64 pages)
 	return !out || out->max_pages - out->pages >= pages;
 }
 
+/* Runs of bits that are set. */
+static inline unsigned int wpt_runs(unsigned long pages)
+{
+	return hweight_long(pages & ~(pages << 1));
+}
+
+/*
+ * Will all of these pages be taken at once, a bit each, whatever was pushed before?
+ * If not, some of them may be.
+ */
+static inline bool wpt_out_fits(const struct wpt_out *out, unsigned long pages)
+{
+	unsigned int runs = wpt_runs(pages);
+
+	return out->max_pages - out->pages >= hweight_long(pages) &&
+	       out->cap - out->nr >= runs &&
+	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
+}
+
+void wpt_out_push_word(struct wpt_out *out, unsigned long addr, unsigned long pages,
+		       u64 categories);
 enum wpt_room wpt_out_room(const struct wpt_out *out, unsigned long addr,
 			   u64 categories);
 unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,

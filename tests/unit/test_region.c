@@ -245,6 +245,51 @@ START_TEST(counting_gives_the_numbers_without_a_vec)
 }
 END_TEST
 
+START_TEST(pages_as_bits_give_the_regions_of_pages_one_by_one)
+{
+	struct wptrack_region one[2 * PAGES], bits[2 * PAGES];
+	unsigned long word, addr;
+	int i, k, n;
+
+	for (i = 0; i < 3000; i++) {
+		struct wpt_out a = { .buf = one, .cap = 1 + rand() % 80,
+				     .vec_len = 1 + rand() % 80,
+				     .max_pages = 1 + rand() % (3 * 64),
+				     .count_only = rand() % 4 == 0 };
+		struct wpt_out b = a;
+
+		b.buf = bits;
+		for (n = 0; n < 3; n++) {
+			addr = BASE + n * 64 * PAGE_SIZE;
+			word = (unsigned long)rand() << 42 ^ (unsigned long)rand() << 21 ^
+			       rand();
+			if (rand() % 2)
+				word |= word << 1 | word << 2 | word << 3;
+			if (rand() % 4 == 0)
+				word = rand() % 2 ? ~0UL : 0;
+			if (!wpt_out_fits(&b, word))
+				break;
+			wpt_out_push_word(&b, addr, word, 1);
+			for (k = 0; k < 64; k++) {
+				if (!(word >> k & 1))
+					continue;
+				ck_assert_int_eq(wpt_out_room(&a, addr + k * PAGE_SIZE, 1),
+						 WPT_ROOM);
+				wpt_out_push(&a, addr + k * PAGE_SIZE,
+					     addr + (k + 1) * PAGE_SIZE, 1);
+			}
+		}
+		ck_assert_uint_eq(a.nr, b.nr);
+		ck_assert_uint_eq(a.pages, b.pages);
+		for (k = 0; k < (int)a.nr; k++) {
+			ck_assert_uint_eq(one[k].start, bits[k].start);
+			ck_assert_uint_eq(one[k].end, bits[k].end);
+			ck_assert_uint_eq(one[k].categories, bits[k].categories);
+		}
+	}
+}
+END_TEST
+
 const char unit_name[] = "region";
 
 void unit_tests(TCase *tc)
@@ -256,4 +301,5 @@ void unit_tests(TCase *tc)
 	tcase_add_test(tc, regions_are_as_long_as_they_can_be);
 	tcase_add_test(tc, limits_stop_at_the_right_page);
 	tcase_add_test(tc, counting_gives_the_numbers_without_a_vec);
+	tcase_add_test(tc, pages_as_bits_give_the_regions_of_pages_one_by_one);
 }
