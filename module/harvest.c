@@ -69,23 +69,29 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 	p->flush_end = 0;
 	p->walked = false;
 	p->open = false;
-	bitmap_zero(p->cleaned, WPT_CHUNK_PAGES);
+	if (p->others)
+		bitmap_zero(p->cleaned, WPT_CHUNK_PAGES);
 
+	if (p->tracked) {
+		p->group = wpt_record_group(rec, p->start);
+		p->chunk = wpt_group_chunk(p->group, p->start);
+		if (p->chunk && !h->reset && wpt_told(h, p))
+			return wpt_do_told(h, p);
+	}
 	kind = wpt_pmd_find(h->mm, p->start, &pmdp, &next);
 	if (p->tracked) {
-		p->chunk = wpt_record_chunk(rec, p->start);
 		/* So that what is seen here can be noted. */
 		if (!p->chunk && kind != WPT_PMD_NONE) {
 			p->chunk = wpt_record_get(rec, p->start,
 						  &h->t->account);
 			if (IS_ERR(p->chunk))
 				return wpt_stop_of(PTR_ERR(p->chunk));
+			p->group = wpt_record_group(rec, p->start);
 		}
-		p->group = wpt_record_group(rec, p->start);
 		if (p->group && h->reset)
 			wpt_record_visited(rec, p->group);
 		p->pending = wpt_pending_find(h->t, p->start);
-		if (p->chunk && h->reset)
+		if (p->chunk && h->reset && p->others)
 			wpt_others_reserve(h, p);
 		if (p->unknown && h->reset && kind != WPT_PMD_NONE &&
 		    !wpt_masks_plain(h->masks)) {
@@ -174,6 +180,7 @@ static enum wpt_stop do_part(struct wpt_harvest *h, struct vm_area_struct *vma,
 		.tracked = tracked,
 		.unknown = unknown,
 		.trackable = tracked && wpt_vma_trackable(vma),
+		.others = !list_is_singular(&h->t->space->trackers),
 	};
 	enum wpt_stop stop;
 

@@ -9,18 +9,6 @@
 #include "tracker.h"
 
 /**
- * wpt_pending_find() - pending pages of the chunk of an address
- * @t:    the tracker, its space locked
- * @addr: the address
- *
- * Return: the bits, or NULL if none are pending.
- */
-struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr)
-{
-	return xa_load(&t->pending, addr >> WPT_CHUNK_SHIFT);
-}
-
-/**
  * wpt_pending_get() - the same, made if need be
  * @t:    the tracker, its space locked
  * @addr: the address
@@ -78,14 +66,14 @@ void wpt_pending_drop_empty(struct wpt_tracker *t, unsigned long addr)
 }
 
 /**
- * wpt_pending_next() - where the next pending pages are
+ * wpt_pending_seek() - where the next pending pages are, if there are any
  * @t:    the tracker, its space locked
  * @addr: where to begin
  *
  * Return: @addr if its own chunk has some, else the start of the next chunk
  * that has, or ULONG_MAX.
  */
-unsigned long wpt_pending_next(struct wpt_tracker *t, unsigned long addr)
+unsigned long wpt_pending_seek(struct wpt_tracker *t, unsigned long addr)
 {
 	unsigned long index = addr >> WPT_CHUNK_SHIFT;
 

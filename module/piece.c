@@ -54,7 +54,7 @@ static void others_note(struct wpt_harvest *h, struct wpt_piece *p)
 	unsigned long addr;
 	unsigned int i, end;
 
-	if (bitmap_empty(p->cleaned, WPT_CHUNK_PAGES))
+	if (!p->others || bitmap_empty(p->cleaned, WPT_CHUNK_PAGES))
 		return;
 	list_for_each_entry(t, &h->t->space->trackers, node) {
 		if (t == h->t)

@@ -20,9 +20,10 @@
  * @unknown:   the tracker knows nothing of it: all is written
  * @tracked:   it is in a range of the tracker
  * @trackable: and its pages can be armed
+ * @others:    the space has other trackers
  * @flush_start: first address that was armed
  * @flush_end: end of what was armed; 0 if nothing was
- * @cleaned:   pages that were written and are armed now
+ * @cleaned:   pages that were written and are armed now; matters to others
  * @range:     of the notifier bracket around changes of ptes
  * @open:      the bracket is open
  * @walked:    all of its pages were looked at
@@ -38,6 +39,7 @@ struct wpt_piece {
 	bool unknown;
 	bool tracked;
 	bool trackable;
+	bool others;
 	unsigned long flush_start;
 	unsigned long flush_end;
 	DECLARE_BITMAP(cleaned, WPT_CHUNK_PAGES);
@@ -69,6 +71,9 @@ void wpt_piece_close(struct wpt_harvest *h, struct wpt_piece *p);
 void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p);
 void wpt_others_reserve(struct wpt_harvest *h, struct wpt_piece *p);
 
+/* A chunk whose record tells all that is asked. */
+bool wpt_told(const struct wpt_harvest *h, const struct wpt_piece *p);
+enum wpt_stop wpt_do_told(struct wpt_harvest *h, struct wpt_piece *p);
 /* A chunk with a page table, or one whose pages are all none (@pmdp is NULL). */
 enum wpt_stop wpt_do_ptes(struct wpt_harvest *h, struct wpt_piece *p,
 			  pmd_t *pmdp);

@@ -52,6 +52,37 @@ static enum wpt_stop do_written(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/**
+ * wpt_told() - does the record alone say which pages match?
+ * @h: the harvest
+ * @p: a chunk with a record
+ *
+ * Asked without a lock.  Before something happens to ptes that the record does not know
+ * of, an event sets the flag; what was written before this call was preceded by that, or
+ * is dirty.
+ */
+bool wpt_told(const struct wpt_harvest *h, const struct wpt_piece *p)
+{
+	return h->only_written && asks_written(h) && !h->t->lost && !p->unknown &&
+	       xa_empty(&h->t->pending) &&
+	       !test_bit(WPT_CHUNK_WALK, &p->chunk->flags);
+}
+
+/**
+ * wpt_do_told() - harvest such a chunk, without a reset
+ * @h: the harvest
+ * @p: the chunk
+ *
+ * No page table is looked for, be it small pages or a huge one.
+ */
+enum wpt_stop wpt_do_told(struct wpt_harvest *h, struct wpt_piece *p)
+{
+	enum wpt_stop stop = do_written(h, p, NULL);
+
+	wpt_record_settle(p->group, p->chunk, p->start);
+	return stop;
+}
+
 /* Only pages with a bit in the record can match: visit just these. */
 static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
 			       pte_t *ptep)

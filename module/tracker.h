@@ -121,14 +121,28 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *scan);
 
 /* pending.c */
 void wpt_tracker_lose(struct wpt_tracker *t);
-struct wpt_bits *wpt_pending_find(struct wpt_tracker *t, unsigned long addr);
 struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_drop(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_drop_empty(struct wpt_tracker *t, unsigned long addr);
-unsigned long wpt_pending_next(struct wpt_tracker *t, unsigned long addr);
+unsigned long wpt_pending_seek(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_clear(struct wpt_tracker *t, unsigned long start,
 		       unsigned long end);
 void wpt_pending_add(struct wpt_tracker *t, unsigned long start,
 		     unsigned long end);
+
+/* Pending pages of the chunk of an address, or NULL.  The space is locked. */
+static inline struct wpt_bits *wpt_pending_find(struct wpt_tracker *t,
+						unsigned long addr)
+{
+	/* Mostly nothing is pending at all. */
+	return xa_empty(&t->pending) ? NULL :
+				       xa_load(&t->pending, addr >> WPT_CHUNK_SHIFT);
+}
+
+/* As wpt_pending_seek(). */
+static inline unsigned long wpt_pending_next(struct wpt_tracker *t, unsigned long addr)
+{
+	return xa_empty(&t->pending) ? ULONG_MAX : wpt_pending_seek(t, addr);
+}
 
 #endif /* WPT_TRACKER_H */
