@@ -124,17 +124,27 @@ unsigned long wpt_record_armed(struct wpt_record *rec);
 
 void wpt_record_visited(struct wpt_record *rec, struct wpt_group *group);
 
-/* Called from the fault hook too: no sleeping, no allocation, no locks. */
-static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
-						 unsigned long addr)
+/*
+ * The group of @addr if it is among those that are remembered, or NULL.  Called from the
+ * fault hook too: no sleeping, no allocation, no locks.
+ */
+static inline struct wpt_group *wpt_record_recent(struct wpt_record *rec,
+						  unsigned long addr)
 {
 	unsigned long index = addr >> WPT_GROUP_SHIFT;
 	struct wpt_group *group;
 
 	group = rcu_dereference_check(rec->recent[index % WPT_RECENT_GROUPS], true);
-	if (likely(group && group->index == index))
-		return group;
-	return xa_load(&rec->groups, index);
+	return likely(group && group->index == index) ? group : NULL;
+}
+
+/* The group of @addr or NULL.  The same conditions. */
+static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
+						 unsigned long addr)
+{
+	struct wpt_group *group = wpt_record_recent(rec, addr);
+
+	return likely(group) ? group : xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
 }
 
 /*
@@ -187,6 +197,16 @@ enum wpt_logged {
 };
 
 /* The log: a page was written.  Called from the fault hook. */
+static inline void wpt_chunk_log(struct wpt_group *group, struct wpt_chunk *chunk,
+				 unsigned long addr)
+{
+	set_bit(wpt_page_index(addr), chunk->dirty);
+	/* Orders it before the look at the map. */
+	smp_mb__after_atomic();
+	wpt_group_visit(group, addr);
+}
+
+/* The same, where it matters what was known. */
 static inline enum wpt_logged wpt_record_log(struct wpt_record *rec,
 					     unsigned long addr)
 {
@@ -196,9 +216,8 @@ static inline enum wpt_logged wpt_record_log(struct wpt_record *rec,
 
 	if (!chunk)
 		return WPT_LOGGED_NOT;
-	/* Atomic and a full barrier: orders it before the look at the map. */
-	was = test_and_set_bit(wpt_page_index(addr), chunk->dirty);
-	wpt_group_visit(group, addr);
+	was = test_bit(wpt_page_index(addr), chunk->dirty);
+	wpt_chunk_log(group, chunk, addr);
 	return was ? WPT_LOGGED_AGAIN : WPT_LOGGED_NEW;
 }
 

@@ -47,7 +47,7 @@ static struct mmu_notifier *space_alloc(struct mm_struct *mm)
 	spin_lock_init(&space->event_lock);
 	INIT_LIST_HEAD(&space->trackers);
 	INIT_LIST_HEAD(&space->watches);
-	INIT_LIST_HEAD(&space->counting);
+	INIT_HLIST_HEAD(&space->counting);
 	wpt_forks_init(&space->forks);
 	wpt_record_init(&space->rec);
 	atomic_inc(&nr_spaces);

@@ -46,10 +46,11 @@ struct wpt_event_slot {
 #define WPT_EVENT_SLOTS	8
 
 struct wpt_space {
-	struct mmu_notifier mn;
+	/* First, for the fault hook: registry_lock to change, RCU to read. */
+	struct hlist_node hash;
 	struct mm_struct *mm;		/* pinned by the notifier (mm_count) */
+	struct mmu_notifier mn;
 	u64 id;				/* for traces; never used again */
-	struct hlist_node hash;		/* registry_lock to change, RCU to read */
 	unsigned int users;		/* registry_lock */
 	bool dead;			/* the address space was torn down */
 
@@ -57,7 +58,7 @@ struct wpt_space {
 	u64 held_since;			/* when a step took the locks; @lock */
 	struct list_head trackers;	/* @lock */
 	struct list_head watches;	/* struct wpt_watch of each tracker; @lock */
-	struct list_head counting;	/* those that count; @lock to change, RCU to read */
+	struct hlist_head counting;	/* those that count; @lock to change, RCU to read */
 	struct wpt_forks forks;
 
 	struct wpt_record rec;

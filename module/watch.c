@@ -33,7 +33,7 @@ static void watch_work(struct irq_work *work)
 void wpt_watch_init(struct wpt_watch *watch)
 {
 	INIT_LIST_HEAD(&watch->node);
-	INIT_LIST_HEAD(&watch->counting);
+	INIT_HLIST_NODE(&watch->counting);
 	init_waitqueue_head(&watch->wait);
 	init_irq_work(&watch->work, watch_work);
 }
@@ -54,7 +54,7 @@ void notrace wpt_watch_count(struct wpt_space *space, unsigned long start,
 	struct wpt_cover *cover;
 	long now;
 
-	list_for_each_entry_rcu(watch, &space->counting, counting) {
+	hlist_for_each_entry_rcu(watch, &space->counting, counting) {
 		cover = rcu_dereference(watch->cover);
 		if (!READ_ONCE(watch->everywhere) &&
 		    !(cover && wpt_set_overlaps(&cover->set, start, end)))
@@ -93,7 +93,7 @@ static void watch_stop(struct wpt_space *space, struct wpt_watch *watch)
 
 	mutex_lock(&space->lock);
 	if (watch->threshold)
-		list_del_rcu(&watch->counting);
+		hlist_del_rcu(&watch->counting);
 	mutex_unlock(&space->lock);
 	synchronize_rcu();
 	irq_work_sync(&watch->work);
@@ -133,7 +133,7 @@ void wpt_watch_set(struct wpt_space *space, struct wpt_watch *watch,
 		atomic_long_set(&watch->pages, 0);
 		WRITE_ONCE(watch->threshold, pages);
 		wpt_watch_ranges(space, watch, ranges);
-		list_add_rcu(&watch->counting, &space->counting);
+		hlist_add_head_rcu(&watch->counting, &space->counting);
 	}
 	mutex_unlock(&space->lock);
 }

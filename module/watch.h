@@ -31,7 +31,7 @@ struct eventfd_ctx;
  */
 struct wpt_watch {
 	struct list_head node;
-	struct list_head counting;
+	struct hlist_node counting;
 	unsigned long threshold;
 	atomic_long_t pages;
 	struct wpt_cover __rcu *cover;
@@ -66,6 +66,12 @@ static inline bool wpt_watch_ready(const struct wpt_watch *watch)
 	return threshold && atomic_long_read(&watch->pages) >= threshold;
 }
 
+/* Does anybody count?  Conditions as for wpt_watch_log(). */
+static __always_inline bool wpt_watched(struct wpt_space *space)
+{
+	return !hlist_empty(&space->counting);
+}
+
 /*
  * Pages were newly written.  Called from the hooks: no sleeping, no allocation, no
  * locks; RCU read section.
@@ -74,7 +80,7 @@ static __always_inline void wpt_watch_log(struct wpt_space *space,
 					  unsigned long start,
 					  unsigned int pages)
 {
-	if (unlikely(!list_empty(&space->counting)))
+	if (unlikely(wpt_watched(space)))
 		wpt_watch_count(space, start, pages);
 }
 

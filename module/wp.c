@@ -22,41 +22,51 @@
 #include "trace.h"
 #include "watch.h"
 
-static __always_inline enum wpt_logged log_page(const struct vm_fault *vmf)
+/*
+ * A write that somebody wants to hear of, or to memory that the quick way does not find.
+ * @space: may be NULL.
+ */
+static noinline notrace void log_slowly(const struct vm_fault *vmf,
+					struct wpt_space *space, bool marked)
 {
-	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
-	enum wpt_logged logged;
+	const unsigned long addr = vmf->address & PAGE_MASK;
+	enum wpt_logged logged = WPT_LOGGED_NOT;
 
-	if (!space)
-		return WPT_LOGGED_NOT;
-	logged = wpt_record_log(&space->rec, vmf->address);
+	if (space)
+		logged = wpt_record_log(&space->rec, addr);
 	if (logged == WPT_LOGGED_NEW)
-		wpt_watch_log(space, vmf->address & PAGE_MASK, 1);
+		wpt_watch_log(space, addr, 1);
 	if (logged != WPT_LOGGED_NOT)
-		trace_wptrack_fault(space->id, vmf->address & PAGE_MASK, 1,
-				    logged == WPT_LOGGED_NEW);
-	return logged;
-}
-
-static noinline notrace void log_marked(struct vm_fault *vmf)
-{
-	/*
-	 * The kernel builds the new pte from orig_pte and compares orig_pte
-	 * with the pte before it installs a copy: both lose the mark.
-	 */
-	wpt_pte_unmark(vmf->pte);
-	vmf->orig_pte = native_make_pte(wpt_pte_flags(vmf->orig_pte) & ~WPT_PTE_MASK);
-
+		trace_wptrack_fault(space->id, addr, 1, logged == WPT_LOGGED_NEW);
+	if (!marked)
+		return;
 	/* Not ours to log: a fork child's copy, or a range just untracked. */
-	if (log_page(vmf) != WPT_LOGGED_NOT)
+	if (logged != WPT_LOGGED_NOT)
 		wpt_stat_inc(FAULTS);
 	else
 		wpt_stat_inc(FAULTS_FOREIGN);
 }
 
-static noinline notrace void log_unmarked(struct vm_fault *vmf)
+/*
+ * Each first write to a page comes here.  Calls nothing but what ends it, so that no
+ * register has to be saved.
+ */
+static __always_inline void log_page(const struct vm_fault *vmf, bool marked)
 {
-	log_page(vmf);
+	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
+	struct wpt_group *group;
+	struct wpt_chunk *chunk;
+
+	if (unlikely(!space || trace_wptrack_fault_enabled() ||
+		     wpt_watched(space)))
+		return log_slowly(vmf, space, marked);
+	group = wpt_record_recent(&space->rec, vmf->address);
+	chunk = wpt_group_chunk(group, vmf->address);
+	if (unlikely(!chunk))
+		return log_slowly(vmf, space, marked);
+	wpt_chunk_log(group, chunk, vmf->address);
+	if (marked)
+		wpt_stat_inc(FAULTS);
 }
 
 void wpt_wp_fault(struct vm_fault *vmf);
@@ -64,17 +74,23 @@ void wpt_wp_fault(struct vm_fault *vmf);
 /* @vmf->pte is locked. */
 void notrace wpt_wp_fault(struct vm_fault *vmf)
 {
-	bool marked = wpt_pte_marked(READ_ONCE(*vmf->pte));
+	pte_t *ptep = vmf->pte;
+	bool marked = wpt_pte_marked(READ_ONCE(*ptep));
 
 	/* A space is an mmu notifier: without one nobody tracks this mm. */
 	if (likely(!marked && !mm_has_notifiers(vmf->vma->vm_mm)))
 		return;
 	if (!wpt_fault_is_write(vmf))
 		return;
-	if (marked)
-		log_marked(vmf);
-	else
-		log_unmarked(vmf);
+	if (!marked)
+		return log_page(vmf, false);
+	/*
+	 * The kernel builds the new pte from orig_pte and compares orig_pte
+	 * with the pte before it installs a copy: both lose the mark.
+	 */
+	wpt_pte_unmark(ptep);
+	vmf->orig_pte = native_make_pte(wpt_pte_flags(vmf->orig_pte) & ~WPT_PTE_MASK);
+	log_page(vmf, true);
 }
 
 WPT_DIRECT_STUB(wpt_wp_direct, wpt_wp_fault);
