@@ -6,9 +6,16 @@
 static struct kmem_cache *chunk_cache;
 static struct kmem_cache *group_cache;
 
+/* Their users pay for chunks as if each had bits for hazy pages. */
+#define HAZY_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
+#define CHUNK_COST	(sizeof(struct wpt_chunk) + HAZY_BYTES)
+
 static void chunk_free_rcu(struct rcu_head *head)
 {
-	kmem_cache_free(chunk_cache, container_of(head, struct wpt_chunk, rcu));
+	struct wpt_chunk *chunk = container_of(head, struct wpt_chunk, rcu);
+
+	kfree(chunk->hazy);
+	kmem_cache_free(chunk_cache, chunk);
 }
 
 static void group_free_rcu(struct rcu_head *head)
@@ -24,10 +31,10 @@ static gfp_t record_gfp(const struct wpt_account *acct)
 	return acct ? GFP_KERNEL_ACCOUNT : RECORD_UNPAID;
 }
 
-static void *record_alloc(struct kmem_cache *cache, size_t size,
+static void *record_alloc(struct kmem_cache *cache, size_t cost,
 			  const struct wpt_account *acct)
 {
-	int ret = acct ? wpt_account_charge(acct, size) : 0;
+	int ret = acct ? wpt_account_charge(acct, cost) : 0;
 	void *p;
 
 	if (ret)
@@ -36,7 +43,7 @@ static void *record_alloc(struct kmem_cache *cache, size_t size,
 	if (p)
 		return p;
 	if (acct)
-		wpt_user_uncharge(acct->user, size);
+		wpt_user_uncharge(acct->user, cost);
 	return ERR_PTR(-ENOMEM);
 }
 
@@ -69,7 +76,7 @@ static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
 	bool unpaid = false;
 
 	if (acct)
-		chunk = record_alloc(chunk_cache, sizeof(*chunk), acct);
+		chunk = record_alloc(chunk_cache, CHUNK_COST, acct);
 	else
 		chunk = record_alloc_event(rec, chunk_cache, &unpaid);
 	if (IS_ERR(chunk))
@@ -83,7 +90,7 @@ static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
 
 static void chunk_repay(struct wpt_record *rec, struct wpt_chunk *chunk)
 {
-	wpt_user_uncharge(chunk->user, sizeof(*chunk));
+	wpt_user_uncharge(chunk->user, CHUNK_COST);
 	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
 		atomic_long_dec(&rec->nr_unpaid);
 }
@@ -383,6 +390,70 @@ void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,
 	wpt_group_visit(group, addr);
 }
 
+/* Room for hazy bits, NULL if memory is short.  Does not sleep. */
+static unsigned long *chunk_hazy_bits(struct wpt_chunk *chunk)
+{
+	unsigned long *bits, *old = READ_ONCE(chunk->hazy);
+
+	if (old)
+		return old;
+	bits = kzalloc(HAZY_BYTES, RECORD_UNPAID | __GFP_ACCOUNT);
+	if (!bits)
+		return NULL;
+	/* The notifier may be making them too. */
+	old = cmpxchg(&chunk->hazy, NULL, bits);
+	if (!old)
+		return bits;
+	kfree(bits);
+	return old;
+}
+
+/**
+ * wpt_chunk_set_hazy() - an event passes over an empty page
+ * @chunk: its chunk
+ * @i:     its index there
+ *
+ * If memory is short, all pages are hazy.  Does not sleep.
+ */
+void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i)
+{
+	unsigned long *bits = chunk_hazy_bits(chunk);
+
+	/* May be set already, mostly is, and setting it is slow. */
+	if (!bits)
+		set_bit(WPT_CHUNK_HAZY, &chunk->flags);
+	else if (!test_bit(i, bits))
+		set_bit(i, bits);
+}
+
+/**
+ * wpt_chunk_clear_hazy() - pages are not hazy any more
+ * @chunk: their chunk
+ * @i:     index of the first
+ * @nr:    how many there are
+ *
+ * If memory is short they may stay so.  An event that begins meanwhile may set them
+ * again, and the caller looks for one after.  The space is locked.  Does not sleep.
+ */
+void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr)
+{
+	unsigned long *bits = READ_ONCE(chunk->hazy);
+
+	if (test_bit(WPT_CHUNK_HAZY, &chunk->flags)) {
+		bits = chunk_hazy_bits(chunk);
+		if (!bits)
+			return;
+		/* The others stay hazy: each by itself, before all together are not. */
+		bitmap_fill(bits, WPT_CHUNK_PAGES);
+		/* Orders the bits before the flag that stands for them. */
+		smp_mb__before_atomic();
+		clear_bit(WPT_CHUNK_HAZY, &chunk->flags);
+	}
+	for (; bits && nr; i++, nr--)
+		if (test_bit(i, bits))
+			clear_bit(i, bits);
+}
+
 /**
  * wpt_record_split() - let huge pages be split at the next write to them
  * @rec:   the record; the caller holds the space lock
@@ -450,11 +521,24 @@ void wpt_record_settle(struct wpt_group *group, struct wpt_chunk *chunk,
 /**
  * wpt_record_bytes() - memory used by a record
  * @rec: the record
+ *
+ * A snapshot.  Caller is in an RCU read section.
  */
 unsigned long wpt_record_bytes(struct wpt_record *rec)
 {
+	unsigned long index, hazy = 0;
+	struct wpt_group *group;
+	struct wpt_chunk *chunk;
+	unsigned int i;
+
+	xa_for_each(&rec->groups, index, group)
+		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
+			chunk = rcu_dereference(group->chunk[i]);
+			hazy += chunk && READ_ONCE(chunk->hazy);
+		}
 	return atomic_long_read(&rec->nr_groups) * sizeof(struct wpt_group) +
-	       atomic_long_read(&rec->nr_chunks) * sizeof(struct wpt_chunk);
+	       atomic_long_read(&rec->nr_chunks) * sizeof(struct wpt_chunk) +
+	       hazy * HAZY_BYTES;
 }
 
 /**

@@ -14,6 +14,8 @@
  *                     have been written between the event's start and its end.
  *                     In a shared mapping the data lives on: written.
  *
+ * Most memory is never hazy: room for these bits is made when the first is set.
+ *
  * No chunk means that all its pages are 0 0 0.  Where a page table exists, the
  * bits of a chunk change under its lock.  Elsewhere (no page table, nothing to
  * race with but the mmu notifier) they change atomically.
@@ -50,14 +52,15 @@ static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 #define WPT_CHUNK_SPLITTING	2	/* its marks are on their way from the pmd to the ptes */
 #define WPT_CHUNK_UNPAID	3	/* no memory cgroup is charged for it */
 #define WPT_CHUNK_HOLE		4	/* an event passed where nothing was mapped */
+#define WPT_CHUNK_HAZY		5	/* all pages are hazy, for want of memory */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
 struct wpt_chunk {
 	DECLARE_BITMAP(dirty, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
-	DECLARE_BITMAP(hazy, WPT_CHUNK_PAGES);
 	unsigned long flags;
+	unsigned long *hazy;	/* a bit a page, or NULL: none; stays once it is there */
 	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };
@@ -188,6 +191,24 @@ static inline void wpt_group_visit(struct wpt_group *group, unsigned long addr)
 	if (!test_bit(i, &group->map))
 		set_bit(i, &group->map);
 }
+
+static inline bool wpt_chunk_hazy(const struct wpt_chunk *chunk, unsigned int i)
+{
+	const unsigned long *hazy = READ_ONCE(chunk->hazy);
+
+	return (hazy && test_bit(i, hazy)) || test_bit(WPT_CHUNK_HAZY, &chunk->flags);
+}
+
+static inline bool wpt_chunk_any_hazy(const struct wpt_chunk *chunk)
+{
+	const unsigned long *hazy = READ_ONCE(chunk->hazy);
+
+	return (hazy && !bitmap_empty(hazy, WPT_CHUNK_PAGES)) ||
+	       test_bit(WPT_CHUNK_HAZY, &chunk->flags);
+}
+
+void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i);
+void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr);
 
 /* What the log has made of a write. */
 enum wpt_logged {

@@ -136,13 +136,6 @@ static enum event_kind event_kind(const struct mmu_notifier_range *range)
 	}
 }
 
-/* May be set already, mostly is, and setting it is slow. */
-static void set_hazy(struct wpt_chunk *chunk, unsigned int i)
-{
-	if (!test_bit(i, chunk->hazy))
-		set_bit(i, chunk->hazy);
-}
-
 /*
  * One page that is not dirty, under the lock of its page table.  @ptep is NULL if
  * there is none, or if the page is part of a huge entry.
@@ -173,7 +166,7 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
 		} else {
-			set_hazy(chunk, i);
+			wpt_chunk_set_hazy(chunk, i);
 		}
 	} else if (kind != EVENT_PROTECT) {
 		if (!wpt_pte_zero(pte))
@@ -187,7 +180,7 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		set_bit(i, chunk->dirty);
 	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
 		/* protnone: it may become writable without passing the hook */
-		set_hazy(chunk, i);
+		wpt_chunk_set_hazy(chunk, i);
 	}
 }
 

@@ -32,9 +32,9 @@ static void forget_bits(struct wpt_space *space, struct wpt_chunk *chunk,
 	unsigned int i = wpt_page_index(start);
 	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
 
+	wpt_chunk_clear_hazy(chunk, i, n - i);
 	for (; i < n; i++) {
 		clear_bit(i, chunk->armed);
-		clear_bit(i, chunk->hazy);
 		clear_bit(i, chunk->dirty);
 	}
 	wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk, start);

@@ -44,7 +44,7 @@ static enum huge_state huge_state(const struct wpt_piece *p, pte_t pte)
 	if (!p->chunk || (bitmap_empty(p->chunk->dirty, WPT_CHUNK_PAGES) &&
 			  (bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES) ||
 			   (bitmap_empty(p->chunk->armed, WPT_CHUNK_PAGES) &&
-			    bitmap_empty(p->chunk->hazy, WPT_CHUNK_PAGES)))))
+			    !wpt_chunk_any_hazy(p->chunk)))))
 		return wpt_page_written(p, i, pte) ? HUGE_WRITTEN : HUGE_CLEAN;
 
 	for (k = 0; k < nr; k++)
@@ -102,7 +102,7 @@ static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
 	struct wpt_chunk *chunk = p->chunk;
 
 	bitmap_zero(chunk->armed, WPT_CHUNK_PAGES);
-	bitmap_zero(chunk->hazy, WPT_CHUNK_PAGES);
+	wpt_chunk_clear_hazy(chunk, 0, WPT_CHUNK_PAGES);
 	bitmap_zero(chunk->dirty, WPT_CHUNK_PAGES);
 	wpt_record_mark_walk(p->group, chunk, p->start);
 	p->flush_start = p->start;
@@ -194,7 +194,7 @@ static void note_written(const struct wpt_piece *p, pte_t pte)
 		return;
 	/* Nothing to count by cause: nobody knew anything of them. */
 	if (piece_whole(p) && bitmap_empty(chunk->armed, WPT_CHUNK_PAGES) &&
-	    bitmap_empty(chunk->hazy, WPT_CHUNK_PAGES)) {
+	    !wpt_chunk_any_hazy(chunk)) {
 		wpt_record_log_all(p->group, chunk, p->start);
 		return;
 	}

@@ -67,7 +67,7 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 		return true;
 	if (p->chunk && test_bit(i, p->chunk->armed))
 		return !wpt_pte_armed(pte);
-	if (p->chunk && test_bit(i, p->chunk->hazy) &&
+	if (p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
 		return true;
 	if (wpt_pte_empty(pte) || wpt_pte_zero(pte))
@@ -103,7 +103,7 @@ void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 			wpt_stat_inc(ANOMALIES);
 		else
 			wpt_stat_inc(OVER_UNMARKED);
-	} else if (!pte_write(pte) && test_bit(i, chunk->hazy)) {
+	} else if (!pte_write(pte) && wpt_chunk_hazy(chunk, i)) {
 		wpt_stat_inc(OVER_HAZY);
 	}
 	set_bit(i, chunk->dirty);
@@ -177,7 +177,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 			return WPT_GO_ON;
 		}
 		clear_bit(i, chunk->armed);
-		clear_bit(i, chunk->hazy);
+		wpt_chunk_clear_hazy(chunk, i, 1);
 		clear_bit(i, chunk->dirty);
 		/* From now on only its pte tells whether it is written. */
 		wpt_record_mark_walk(p->group, chunk, addr);

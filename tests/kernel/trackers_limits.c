@@ -276,7 +276,7 @@ START_TEST(records_are_charged_to_the_cgroup)
 	note("record_bytes %+ld, slab of the cgroup %+ld", bytes, slab);
 	peer_end(&p);
 	rmdir(CGROUP);
-	ck_assert_int_ge(bytes, 3000 * 200);
+	ck_assert_int_ge(bytes, 3000 * 160);
 	ck_assert_int_ge(slab, bytes * 3 / 4);
 }
 END_TEST
