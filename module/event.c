@@ -418,7 +418,7 @@ int wpt_event_start(struct mmu_notifier *mn,
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
 
-	if (READ_ONCE(space->armer) == current)
+	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
 		return 0;
 	if (READ_ONCE(space->forks.followers))
 		wpt_fork_event(space, range);
@@ -446,7 +446,7 @@ void wpt_event_end(struct mmu_notifier *mn,
 {
 	struct wpt_space *space = container_of(mn, struct wpt_space, mn);
 
-	if (READ_ONCE(space->armer) == current)
+	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
 		return;
 	wpt_space_event_del(space, range);
 }

@@ -7,8 +7,12 @@
  * whole entry writable; for tracked address spaces it is replaced.  The kernel
  * splits entries for reasons of its own as well: __split_huge_pmd() is wrapped.
  *
- * A split makes 512 read-only ptes without marks.  They get their marks back
- * when, and only if, nothing else can have happened to them meanwhile:
+ * Where the kernel can be asked to split a locked entry, that is done with the mark
+ * in the permissions from which it makes the ptes: see split_marked().
+ *
+ * Otherwise, or if that may not be, a split makes 512 read-only ptes without marks.
+ * They get their marks back when, and only if, nothing else can have happened to them
+ * meanwhile:
  *
  *  - Writes through a read-only pte pass do_wp_page(), whose hook makes the page
  *    dirty in the record, with or without a mark.
@@ -28,6 +32,7 @@
 
 #include "compat/fault.h"
 #include "compat/ftrace.h"
+#include "event.h"
 #include "hook.h"
 #include "ptwalk.h"
 #include "space.h"
@@ -152,6 +157,64 @@ out:
 	rcu_read_unlock();
 }
 
+/* Is an entry armed, with all of its pages clean and no event under way over them? */
+static bool split_all_clean(const struct split *s, struct wpt_space *space, pmd_t pmd)
+{
+	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, s->addr);
+
+	return chunk && pmd_present(pmd) && pmd_leaf(pmd) && wpt_pmd_armed(pmd) &&
+	       bitmap_full(chunk->armed, WPT_CHUNK_PAGES) &&
+	       bitmap_empty(chunk->dirty, WPT_CHUNK_PAGES) &&
+	       !wpt_space_event_over(space, s->addr, s->addr + WPT_CHUNK_SIZE);
+}
+
+/*
+ * Split an armed entry into ptes that the kernel itself makes with our mark, which is
+ * among the permissions of the mapping that it is shown: a copy, for nobody else.
+ *
+ * The entry is looked at and split under one lock, so that what is armed as a whole
+ * becomes armed page by page, and nobody sees anything between.  An event that begins
+ * before is seen here; one that begins after finds the ptes.  Nothing changes for the
+ * record, so that there is no event of our own.
+ *
+ * Returns false if it cannot be done in this way.
+ */
+static bool split_marked(struct split *s, struct vm_area_struct *vma
+			 WPT_SPLIT_LAST_PARAM)
+{
+	struct mmu_notifier_range range;
+	struct vm_area_struct marked;
+	struct wpt_space *space;
+	bool done = false;
+	spinlock_t *ptl;
+
+	if (!WPT_SPLIT_LOCKED || !vma_is_anonymous(vma) ||
+	    !wpt_pmd_armed(READ_ONCE(*s->pmdp)))
+		return false;
+	wpt_notifier_range_init(&range, s->mm, s->addr, s->addr + WPT_CHUNK_SIZE);
+	range.event = MMU_NOTIFY_CLEAR;
+	range.flags |= WPT_RANGE_OURS;
+	static_call(wpt_notifier_start)(&range);
+	rcu_read_lock();
+	space = wpt_space_find(s->mm);
+	ptl = pmd_lock(s->mm, s->pmdp);
+	if (space && split_all_clean(s, space, READ_ONCE(*s->pmdp))) {
+		memcpy(&marked, vma, sizeof(marked));
+		pgprot_val(marked.vm_page_prot) |= WPT_PTE_MASK;
+		wpt_split_locked(&marked, s->addr, s->pmdp, false WPT_SPLIT_LAST_ARG);
+		done = !pmd_leaf(READ_ONCE(*s->pmdp));
+	}
+	spin_unlock(ptl);
+	if (done) {
+		wpt_stat_inc(SPLITS);
+		wpt_stat_add(CARRIED, WPT_CHUNK_PAGES);
+		trace_wptrack_split(space->id, s->addr, WPT_CHUNK_PAGES);
+	}
+	rcu_read_unlock();
+	static_call(wpt_notifier_end)WPT_NOTIFIER_END_ARGS(&range);
+	return done;
+}
+
 /* The chunk's lock is held. */
 static void split_run(struct split *s, struct vm_area_struct *vma
 		      WPT_SPLIT_LAST_PARAM)
@@ -160,6 +223,8 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 	spinlock_t *ptl;
 	pmd_t pmd;
 
+	if (split_marked(s, vma WPT_SPLIT_LAST_ARG))
+		return;
 	rcu_read_lock();
 	space = wpt_space_find(s->mm);
 	if (space) {

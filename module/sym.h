@@ -41,7 +41,8 @@
 #define WPT_HUGE_SYMS(X)						\
 	X(split_huge_pmd, "__split_huge_pmd", void, WPT_SPLIT_PARAMS, )	\
 	X(huge_wp_page, "do_huge_pmd_wp_page", vm_fault_t,		\
-	  WPT_HUGE_WP_PARAMS, 0)
+	  WPT_HUGE_WP_PARAMS, 0)					\
+	WPT_SPLIT_LOCKED_SYM(X)
 
 #define X(id, name, ret, params, stub)					\
 	ret wpt_stub_##id params;					\
