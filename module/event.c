@@ -247,31 +247,62 @@ static void mark_moving(pte_t *ptep)
 		wpt_pte_mark(ptep);
 }
 
+/*
+ * Pages of a word of the record, from index @base on: the part of it below @end, from
+ * @i on.  @ptep: the pte of @base.  Returns true if any of them was not dirty.
+ */
+static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int i,
+		       unsigned int end, pte_t *ptep, enum event_kind ev)
+{
+	const unsigned int base = round_down(i, BITS_PER_LONG);
+	const unsigned int w = base / BITS_PER_LONG;
+	unsigned long quiet = 0, todo, left;
+	pte_t pte;
+
+	todo = ~READ_ONCE(chunk->dirty[w]) & BITMAP_FIRST_WORD_MASK(i);
+	if (end - base < BITS_PER_LONG)
+		todo &= BITMAP_LAST_WORD_MASK(end);
+	/* See event_page(): if they are still there, nothing happens to those. */
+	if (ev == EVENT_PROTECT || ev == EVENT_CLEAR)
+		quiet = READ_ONCE(chunk->armed[w]);
+	for (left = todo; left; left &= left - 1) {
+		i = __ffs(left);
+		pte = ptep_get(ptep + i);
+		if (!(quiet >> i & 1) || pte_none(pte))
+			event_page(chunk, addr + ((unsigned long)i << PAGE_SHIFT), pte,
+				   ptep + i, ev);
+	}
+	return todo;
+}
+
 /* Returns false if the page table has vanished. */
 static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		       pmd_t *pmdp, unsigned long start, unsigned long end,
 		       enum event_kind ev)
 {
-	unsigned long first, addr;
-	bool unseen = false;
+	const unsigned int first = wpt_page_index(start);
+	const unsigned int n = first + ((end - start) >> PAGE_SHIFT);
+	bool open = false, unseen = false;
+	unsigned int i, base;
+	unsigned long addr;
 	pte_t *ptep, *pte;
 	spinlock_t *ptl;
 
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
 	if (!ptep)
 		return false;
-	first = not_dirty(chunk, start, end);
-	for (addr = first; addr < end;
-	     addr = not_dirty(chunk, addr + PAGE_SIZE, end)) {
-		pte = ptep + ((addr - start) >> PAGE_SHIFT);
-		event_page(chunk, addr, ptep_get(pte), pte, ev);
+	for (i = first; i < n; i = base + BITS_PER_LONG) {
+		base = round_down(i, BITS_PER_LONG);
+		open |= event_word(chunk, (start & WPT_CHUNK_MASK) +
+				   ((unsigned long)base << PAGE_SHIFT), i, n,
+				   ptep - first + base, ev);
 	}
 	for (addr = start, pte = ptep; addr < end && ev == EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
 		unseen |= !pte_present(ptep_get(pte));
 		mark_moving(pte);
 	}
-	if (first < end)
+	if (open)
 		mark_walk(space, chunk, start);
 	pte_unmap_unlock(ptep, ptl);
 	if (unseen)
@@ -403,6 +434,27 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	return end;
 }
 
+/*
+ * A page that was just written is copied, say.  If it is dirty already and nothing moves,
+ * the record has nothing to learn but that there is an event.
+ */
+static bool event_known(struct wpt_space *space, unsigned long addr, unsigned long end,
+			enum event_kind ev)
+{
+	struct wpt_chunk *chunk;
+	bool known;
+
+	if (end - addr != PAGE_SIZE || ev == EVENT_UNMAP)
+		return false;
+	rcu_read_lock();
+	chunk = wpt_record_chunk(&space->rec, addr);
+	known = chunk && test_bit(wpt_page_index(addr), chunk->dirty);
+	if (known)
+		wpt_chunk_count_event(chunk);
+	rcu_read_unlock();
+	return known;
+}
+
 /**
  * wpt_event_start() - ptes are about to change
  * @mn:    our notifier
@@ -428,6 +480,8 @@ int wpt_event_start(struct mmu_notifier *mn,
 	wpt_stat_inc(EVENTS);
 	trace_wptrack_event(space->id, addr, end, range->event);
 
+	if (event_known(space, addr, end, event_kind(range)))
+		return 0;
 	while (addr < end) {
 		addr = event_piece(space, addr, end, event_kind(range));
 		if (mmu_notifier_range_blockable(range))
