@@ -124,18 +124,6 @@ static void disarm(pte_t *ptep, pte_t old)
 }
 
 /*
- * The entry holds one reference.  If that is all there are, nobody else holds the
- * page, and it is not pinned, whatever page it is: one look tells, and no number has to
- * be expected.  Comes after the exchange of the entry, see wpt_arm_pte().
- *
- * Of a larger page only the first part has the references of all; the others have none.
- */
-static __always_inline bool nobody_else(struct page *page)
-{
-	return page_ref_count(page) == 1;
-}
-
-/*
  * Is an entry armed that was exchanged just now, or has somebody the page who may write
  * to it?  Then it is as before.
  */
@@ -160,8 +148,17 @@ static __always_inline enum wpt_arm be_sure(struct vm_area_struct *vma, pte_t *p
 	return why;
 }
 
-static noinline enum wpt_arm be_sure_of_pte(struct vm_area_struct *vma, pte_t *ptep,
-					    pte_t old, struct page *page)
+/**
+ * wpt_arm_sure() - the same for a pte
+ * @vma:  its mapping
+ * @ptep: the pte
+ * @old:  what it was before the exchange
+ * @page: what it maps
+ *
+ * Return: what became of it.
+ */
+noinline enum wpt_arm wpt_arm_sure(struct vm_area_struct *vma, pte_t *ptep, pte_t old,
+				   struct page *page)
 {
 	return be_sure(vma, ptep, old, page, true);
 }
@@ -189,9 +186,9 @@ static __always_inline enum wpt_arm arm_entry(struct vm_area_struct *vma,
 		return WPT_ARM_READONLY;
 
 	old = arm(ptep);
-	if (nobody_else(page))
+	if (wpt_page_alone(page))
 		return WPT_ARM_DONE;
-	return table ? be_sure_of_pte(vma, ptep, old, page) :
+	return table ? wpt_arm_sure(vma, ptep, old, page) :
 		       be_sure(vma, ptep, old, page, false);
 }
 
@@ -232,47 +229,6 @@ enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep)
 	else if (!wpt_pte_zero(pte))
 		return WPT_ARM_UNTRACKABLE;
 	return arm_entry(vma, ptep, page, true);
-}
-
-/**
- * wpt_arm_word() - the same for many ptes, as long as that is easy
- * @vma:  as for wpt_arm_pte()
- * @ptep: the first of 64 ptes
- * @todo: a bit for each of them that is to be armed
- * @writable: only those that are writable
- *
- * In their order, up to the first that maps no ordinary page or that cannot be armed:
- * for this wpt_arm_pte() has the answer.
- *
- * Return: those that are armed now, as after %WPT_ARM_DONE.
- */
-unsigned long wpt_arm_word(struct vm_area_struct *vma, pte_t *ptep,
-			   unsigned long todo, bool writable)
-{
-	const pteval_t want = _PAGE_PRESENT | (writable ? _PAGE_RW : 0);
-	const pteval_t mask = want | _PAGE_SPECIAL;
-	unsigned long left = todo;
-	struct page *page;
-	pte_t *pte, old;
-
-	/* Anonymous pages there are not armed. */
-	if (!(vma->vm_flags & VM_WRITE))
-		return 0;
-	while (left) {
-		pte = ptep + __ffs(left);
-		old = READ_ONCE(*pte);
-		/* protnone lacks the first; the zero page is special */
-		if ((wpt_pte_flags(old) & mask) != want)
-			break;
-		page = pfn_to_page((wpt_pte_flags(old) & PTE_PFN_MASK) >> PAGE_SHIFT);
-		while (!wpt_pte_cmpxchg(pte, &old, wpt_pte_mkarmed(old)))
-			;
-		if (unlikely(!nobody_else(page)) &&
-		    be_sure_of_pte(vma, pte, old, page) != WPT_ARM_DONE)
-			break;
-		left &= left - 1;
-	}
-	return todo & ~left;
 }
 
 /**

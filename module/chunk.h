@@ -37,6 +37,8 @@
 #define WPT_CHUNK_SIZE		(1UL << WPT_CHUNK_SHIFT)
 #define WPT_CHUNK_MASK		(~(WPT_CHUNK_SIZE - 1))
 #define WPT_CHUNK_PAGES		(1U << (WPT_CHUNK_SHIFT - PAGE_SHIFT))
+/* Memory of the pages whose bits share a word */
+#define WPT_WORD_SIZE		((unsigned long)BITS_PER_LONG << PAGE_SHIFT)
 #define WPT_GROUP_CHUNKS	BITS_PER_LONG
 #define WPT_GROUP_SHIFT		(WPT_CHUNK_SHIFT + ilog2(WPT_GROUP_CHUNKS))
 #define WPT_GROUP_SIZE		(1UL << WPT_GROUP_SHIFT)

@@ -126,19 +126,18 @@ static void piece_armed(struct wpt_piece *p, unsigned long addr)
 }
 
 /*
- * Make pages clean, a bit each of those whose bits share a word with that of page @base,
- * as long as that is easy.  Returns those that are clean now, up to the first that is
- * not: for this page_reset() has the answer.  @ptep: the pte of @base.
+ * Make pages clean, a bit each of those whose bits share word @w of the record, as long as
+ * that is easy.  Returns those that are clean now, up to the first that is not: for this
+ * page_reset() has the answer.  @ptep: the pte of the first bit, at @addr.  @want: bits
+ * that the ptes must have.
  */
-static unsigned long word_reset(struct wpt_piece *p, unsigned int base, pte_t *ptep,
-				unsigned long pages, bool writable)
+static __always_inline unsigned long word_reset(struct wpt_piece *p, unsigned int w,
+						unsigned long addr, pte_t *ptep,
+						unsigned long pages, pteval_t want)
 {
-	const unsigned long addr = (p->start & WPT_CHUNK_MASK) +
-				   ((unsigned long)base << PAGE_SHIFT);
-	const unsigned int w = base / BITS_PER_LONG;
 	struct wpt_chunk *chunk = p->chunk;
 
-	pages = wpt_arm_word(p->vma, ptep, pages, writable);
+	pages = wpt_arm_word(p->vma, ptep, pages, want);
 	if (!pages)
 		return 0;
 	/* Atomic, as elsewhere one bit at a time. */
@@ -147,8 +146,15 @@ static unsigned long word_reset(struct wpt_piece *p, unsigned int base, pte_t *p
 	p->cleaned[w] |= pages;
 	piece_flush(p, addr + (__ffs(pages) << PAGE_SHIFT),
 		    addr + ((__fls(pages) + 1) << PAGE_SHIFT));
-	wpt_arm_count(WPT_ARM_DONE, hweight_long(pages));
+	wpt_stat_add(ARMS, hweight_long(pages));
 	return pages;
+}
+
+/* May word_reset() be tried?  Each page has a line of its own in a trace. */
+static bool word_resets(const struct wpt_piece *p)
+{
+	return p->trackable && (p->vma->vm_flags & VM_WRITE) &&
+	       !trace_wptrack_arm_enabled();
 }
 
 /*
@@ -235,37 +241,16 @@ static enum wpt_stop page_arm_clean(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
-/**
- * wpt_written_word() - report pages that the record says are written
- * @h:    the harvest, which asks for nothing else
- * @p:    their chunk
- * @base: index of the first page of a word of the record
- * @ptep: the pte of that page, locked; or NULL if there is no page table, or no reset
- * @pages: the pages, a bit each
- *
- * With a reset they become clean.
- *
- * Return: %WPT_GO_ON, or why not all were looked at; then @h->addr is where it stopped.
- */
-enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
-			       unsigned int base, pte_t *ptep, unsigned long pages)
+/* Written pages, one by one: a bit each, that of @addr first.  @ptep: its pte, or NULL. */
+static noinline enum wpt_stop pages_written(struct wpt_harvest *h, struct wpt_piece *p,
+					    unsigned long addr, pte_t *ptep,
+					    unsigned long pages)
 {
-	const unsigned long addr = (p->start & WPT_CHUNK_MASK) +
-				   ((unsigned long)base << PAGE_SHIFT);
 	const u64 categories = h->masks->ret;
-	unsigned long done = 0;
 	enum wpt_stop stop;
 	unsigned int i;
 
-	if (!h->out || wpt_out_fits(h->out, pages)) {
-		if (!h->reset)
-			done = pages;
-		else if (ptep && p->trackable && !trace_wptrack_arm_enabled())
-			done = word_reset(p, base, ptep, pages, false);
-		if (h->out)
-			wpt_out_push_word(h->out, addr, done, categories);
-	}
-	for (pages &= ~done; pages; pages &= pages - 1) {
+	for (; pages; pages &= pages - 1) {
 		i = __ffs(pages);
 		h->addr = addr + ((unsigned long)i << PAGE_SHIFT);
 		stop = wpt_out_check(h, h->addr, categories);
@@ -277,6 +262,59 @@ enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
 		if (h->out)
 			wpt_out_push(h->out, h->addr, h->addr + PAGE_SIZE, categories);
 	}
+	return WPT_GO_ON;
+}
+
+/**
+ * wpt_do_written() - report all pages that are dirty in the record
+ * @h:    the harvest, which asks for nothing else
+ * @p:    the chunk
+ * @ptep: the pte of its first page, locked; or NULL if there is no page table, or no
+ *        reset: then none is read
+ *
+ * With a reset they become clean.
+ *
+ * Return: %WPT_GO_ON, or why it stopped; @h->addr is where.
+ */
+enum wpt_stop wpt_do_written(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep)
+{
+	const unsigned int first = wpt_page_index(p->start);
+	const unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
+	const bool resets = h->reset && ptep && word_resets(p);
+	struct wpt_chunk *chunk = p->chunk;
+	struct wpt_out *out = h->out;
+	unsigned long word, done, addr;
+	enum wpt_stop stop;
+	unsigned int base;
+
+	/* The chunk's first page and its pte; what is before the piece is not looked at. */
+	addr = p->start & WPT_CHUNK_MASK;
+	ptep = ptep ? ptep - first : NULL;
+	for (base = 0; base < end; base += BITS_PER_LONG, addr += WPT_WORD_SIZE) {
+		word = READ_ONCE(chunk->dirty[base / BITS_PER_LONG]);
+		if (!word || base + BITS_PER_LONG <= first)
+			continue;
+		if (base < first)
+			word &= BITMAP_FIRST_WORD_MASK(first);
+		if (end - base < BITS_PER_LONG)
+			word &= BITMAP_LAST_WORD_MASK(end);
+		done = 0;
+		if (!out || wpt_out_fits(out, word)) {
+			if (resets)
+				done = word_reset(p, base / BITS_PER_LONG, addr,
+						  ptep + base, word, _PAGE_PRESENT);
+			else if (!h->reset)
+				done = word;
+			if (out)
+				wpt_out_push_word(out, addr, done, h->masks->ret);
+		}
+		if (done == word)
+			continue;
+		stop = pages_written(h, p, addr, ptep ? ptep + base : NULL, word & ~done);
+		if (stop != WPT_GO_ON)
+			return stop;
+	}
+	h->addr = p->end;
 	return WPT_GO_ON;
 }
 
@@ -293,11 +331,10 @@ enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
  */
 bool wpt_first_word(struct wpt_piece *p, unsigned long addr, pte_t *ptep)
 {
-	unsigned int base = wpt_page_index(addr);
+	unsigned int w = wpt_page_index(addr) / BITS_PER_LONG;
 
-	if (p->chunk->armed[base / BITS_PER_LONG] || trace_wptrack_arm_enabled())
-		return false;
-	return word_reset(p, base, ptep, ~0UL, true) == ~0UL;
+	return !p->chunk->armed[w] && word_resets(p) &&
+	       word_reset(p, w, addr, ptep, ~0UL, _PAGE_PRESENT | _PAGE_RW) == ~0UL;
 }
 
 /**

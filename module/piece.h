@@ -56,8 +56,7 @@ enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
 			    u64 categories);
 enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			  unsigned long addr, pte_t *ptep);
-enum wpt_stop wpt_written_word(struct wpt_harvest *h, struct wpt_piece *p,
-			       unsigned int base, pte_t *ptep, unsigned long pages);
+enum wpt_stop wpt_do_written(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep);
 bool wpt_first_word(struct wpt_piece *p, unsigned long addr, pte_t *ptep);
 enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 			      unsigned long addr, pte_t *ptep);

@@ -7,9 +7,6 @@
 #include "stats.h"
 #include "sym.h"
 
-/* Memory of the pages whose bits share a word of the record. */
-#define WORD_SIZE	((unsigned long)BITS_PER_LONG << PAGE_SHIFT)
-
 /*
  * Is "written" all that is asked, and all that is returned?  Then no other category
  * of a page has to be found out.
@@ -18,38 +15,6 @@ static bool asks_written(const struct wpt_harvest *h)
 {
 	return wpt_masks_plain(h->masks) &&
 	       !(h->masks->ret & ~WPTRACK_PAGE_WRITTEN);
-}
-
-/*
- * Pages that are dirty in the record; without a reset no pte is read.  @ptep: the pte of
- * the piece's first page.
- */
-static enum wpt_stop do_written(struct wpt_harvest *h, struct wpt_piece *p,
-				pte_t *ptep)
-{
-	const unsigned int first = wpt_page_index(p->start);
-	const unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
-	enum wpt_stop stop;
-	unsigned long word;
-	unsigned int base;
-
-	/* Of the chunk's first page; what is before the piece is not looked at. */
-	ptep = ptep ? ptep - first : NULL;
-	for (base = round_down(first, BITS_PER_LONG); base < end;
-	     base += BITS_PER_LONG) {
-		word = READ_ONCE(p->chunk->dirty[base / BITS_PER_LONG]);
-		if (base < first)
-			word &= BITMAP_FIRST_WORD_MASK(first);
-		if (end - base < BITS_PER_LONG)
-			word &= BITMAP_LAST_WORD_MASK(end);
-		if (!word)
-			continue;
-		stop = wpt_written_word(h, p, base, ptep ? ptep + base : NULL, word);
-		if (stop != WPT_GO_ON)
-			return stop;
-	}
-	h->addr = p->end;
-	return WPT_GO_ON;
 }
 
 /**
@@ -77,7 +42,7 @@ bool wpt_told(const struct wpt_harvest *h, const struct wpt_piece *p)
  */
 enum wpt_stop wpt_do_told(struct wpt_harvest *h, struct wpt_piece *p)
 {
-	enum wpt_stop stop = do_written(h, p, NULL);
+	enum wpt_stop stop = wpt_do_written(h, p, NULL);
 
 	wpt_record_settle(p->group, p->chunk, p->start);
 	return stop;
@@ -114,8 +79,8 @@ static enum wpt_stop do_all(struct wpt_harvest *h, struct wpt_piece *p, pte_t *p
 
 	while (first && h->addr < p->end) {
 		if (!(wpt_page_index(h->addr) % BITS_PER_LONG) &&
-		    p->end - h->addr >= WORD_SIZE && wpt_first_word(p, h->addr, ptep)) {
-			h->addr += WORD_SIZE;
+		    p->end - h->addr >= WPT_WORD_SIZE && wpt_first_word(p, h->addr, ptep)) {
+			h->addr += WPT_WORD_SIZE;
 			ptep += BITS_PER_LONG;
 			continue;
 		}
@@ -144,7 +109,7 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 
 	if (!walk)
 		return p->pending || !asks_written(h) ? do_logged(h, p, ptep) :
-							do_written(h, p, ptep);
+							wpt_do_written(h, p, ptep);
 	wpt_stat_inc(CHUNK_WALKS);
 	stop = do_all(h, p, ptep);
 	if (stop == WPT_GO_ON && ptep && p->chunk)

@@ -1,17 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "region.h"
 
-static bool out_merges(const struct wpt_out *out, unsigned long addr,
-		       u64 categories)
-{
-	const struct wptrack_region *last;
-
-	if (!out->nr)
-		return false;
-	last = &out->buf[out->nr - 1];
-	return last->end == addr && last->categories == categories;
-}
-
 /**
  * wpt_out_room() - can a page be pushed?
  * @out:        the output
@@ -25,7 +14,7 @@ enum wpt_room wpt_out_room(const struct wpt_out *out, unsigned long addr,
 {
 	if (out->pages >= out->max_pages)
 		return WPT_ROOM_NONE;
-	if (out_merges(out, addr, categories))
+	if (wpt_out_merges(out, addr, categories))
 		return WPT_ROOM;
 	if (!out->count_only && out->delivered + out->nr >= out->vec_len)
 		return WPT_ROOM_NONE;
@@ -51,7 +40,7 @@ unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,
 		end = addr + (n << PAGE_SHIFT);
 	}
 	out->pages += n;
-	if (out_merges(out, addr, categories)) {
+	if (wpt_out_merges(out, addr, categories)) {
 		out->buf[out->nr - 1].end = end;
 	} else {
 		out->buf[out->nr].start = addr;
@@ -60,35 +49,4 @@ unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,
 		out->nr++;
 	}
 	return end;
-}
-
-/**
- * wpt_out_push_word() - add pages that are given as bits
- * @out:        the output, for which wpt_out_fits() is true
- * @addr:       address of the page of the first bit, above all that was pushed before
- *              if that is set
- * @pages:      the pages
- * @categories: their categories, masked for the caller
- */
-void wpt_out_push_word(struct wpt_out *out, unsigned long addr, unsigned long pages,
-		       u64 categories)
-{
-	struct wptrack_region *next = out->buf + out->nr;
-	unsigned long above;
-
-	out->pages += hweight_long(pages);
-	if (pages && out_merges(out, addr + (__ffs(pages) << PAGE_SHIFT), categories))
-		next--;
-	while (pages) {
-		/* The first page after the run; its bit is carried out if there is none. */
-		above = pages + (pages & -pages);
-		if (next == out->buf + out->nr)
-			next->start = addr + (__ffs(pages) << PAGE_SHIFT);
-		next->end = addr + ((above ? __ffs(above) : 8 * sizeof(pages)) <<
-				    PAGE_SHIFT);
-		next->categories = categories;
-		next++;
-		out->nr = next - out->buf;
-		pages &= above;
-	}
 }

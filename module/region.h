@@ -95,8 +95,49 @@ static inline bool wpt_out_fits(const struct wpt_out *out, unsigned long pages)
 	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
 }
 
-void wpt_out_push_word(struct wpt_out *out, unsigned long addr, unsigned long pages,
-		       u64 categories);
+/* Does the page at @addr belong to the last region? */
+static inline bool wpt_out_merges(const struct wpt_out *out, unsigned long addr,
+				  u64 categories)
+{
+	const struct wptrack_region *last;
+
+	if (!out->nr)
+		return false;
+	last = &out->buf[out->nr - 1];
+	return last->end == addr && last->categories == categories;
+}
+
+/**
+ * wpt_out_push_word() - add pages that are given as bits
+ * @out:        the output, for which wpt_out_fits() is true
+ * @addr:       address of the page of the first bit, above all that was pushed before
+ *              if that is set
+ * @pages:      the pages
+ * @categories: their categories, masked for the caller
+ */
+static inline void wpt_out_push_word(struct wpt_out *out, unsigned long addr,
+				     unsigned long pages, u64 categories)
+{
+	struct wptrack_region *next = out->buf + out->nr;
+	unsigned long above;
+
+	out->pages += hweight_long(pages);
+	if (pages && wpt_out_merges(out, addr + (__ffs(pages) << PAGE_SHIFT), categories))
+		next--;
+	while (pages) {
+		/* The first page after the run; its bit is carried out if there is none. */
+		above = pages + (pages & -pages);
+		if (next == out->buf + out->nr)
+			next->start = addr + (__ffs(pages) << PAGE_SHIFT);
+		next->end = addr + ((above ? __ffs(above) : 8 * sizeof(pages)) <<
+				    PAGE_SHIFT);
+		next->categories = categories;
+		next++;
+		out->nr = next - out->buf;
+		pages &= above;
+	}
+}
+
 enum wpt_room wpt_out_room(const struct wpt_out *out, unsigned long addr,
 			   u64 categories);
 unsigned long wpt_out_push(struct wpt_out *out, unsigned long addr,
