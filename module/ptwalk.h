@@ -8,6 +8,7 @@
 
 #include "compat/guard.h"
 #include "compat/page.h"
+#include "compat/ptlock.h"
 #include "pte.h"
 
 /* What a pmd entry was when it was read. */

@@ -107,6 +107,12 @@ static inline bool wpt_out_merges(const struct wpt_out *out, unsigned long addr,
 	return last->end == addr && last->categories == categories;
 }
 
+/* Memory of the pages below the first of these, of a word. */
+static inline unsigned long wpt_below(unsigned long pages)
+{
+	return (pages ? __ffs(pages) : 8 * sizeof(pages)) << PAGE_SHIFT;
+}
+
 /**
  * wpt_out_push_word() - add pages that are given as bits
  * @out:        the output, for which wpt_out_fits() is true
@@ -119,23 +125,25 @@ static inline void wpt_out_push_word(struct wpt_out *out, unsigned long addr,
 				     unsigned long pages, u64 categories)
 {
 	struct wptrack_region *next = out->buf + out->nr;
+	unsigned int nr = 0;
 	unsigned long above;
 
+	if (!pages)
+		return;
 	out->pages += hweight_long(pages);
-	if (pages && wpt_out_merges(out, addr + (__ffs(pages) << PAGE_SHIFT), categories))
-		next--;
-	while (pages) {
-		/* The first page after the run; its bit is carried out if there is none. */
+	if (wpt_out_merges(out, addr + (__ffs(pages) << PAGE_SHIFT), categories)) {
 		above = pages + (pages & -pages);
-		if (next == out->buf + out->nr)
-			next->start = addr + (__ffs(pages) << PAGE_SHIFT);
-		next->end = addr + ((above ? __ffs(above) : 8 * sizeof(pages)) <<
-				    PAGE_SHIFT);
-		next->categories = categories;
-		next++;
-		out->nr = next - out->buf;
+		next[-1].end = addr + wpt_below(above);
 		pages &= above;
 	}
+	for (; pages; pages &= above, next++, nr++) {
+		/* The bit after the run, and those of other runs. */
+		above = pages + (pages & -pages);
+		next->start = addr + (__ffs(pages) << PAGE_SHIFT);
+		next->end = addr + wpt_below(above);
+		next->categories = categories;
+	}
+	out->nr += nr;
 }
 
 enum wpt_room wpt_out_room(const struct wpt_out *out, unsigned long addr,

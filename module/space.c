@@ -250,21 +250,17 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
 }
 
 /**
- * wpt_space_event_over() - is an event under way over a range?
+ * wpt_space_event_look() - wpt_space_event_over(), if there are events
  * @space: the space
  * @start: first address
  * @end:   end (exclusive)
- *
- * The caller has a full barrier between its changes and this call.
  */
-bool wpt_space_event_over(struct wpt_space *space, unsigned long start,
+bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
 			  unsigned long end)
 {
 	const struct wpt_event_slot *slot;
 	bool over;
 
-	if (!atomic_read(&space->events))
-		return false;
 	spin_lock(&space->event_lock);
 	over = space->events_unplaced;
 	for (slot = space->event_slot;

@@ -109,7 +109,7 @@ void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
 			  unsigned long *pages);
 unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,
 				 unsigned long end, struct wpt_interval *iv);
-bool wpt_space_event_over(struct wpt_space *space, unsigned long start,
+bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
 			  unsigned long end);
 int wpt_space_publish(struct wpt_space *space, struct wpt_cover __rcu **where,
 		      struct wpt_set *set);
@@ -117,6 +117,16 @@ int wpt_space_set_cover(struct wpt_space *space, struct wpt_set *set);
 int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set);
 void wpt_space_totals(unsigned long *spaces, unsigned long *armed,
 		      unsigned long *bytes);
+
+/*
+ * Is an event under way over a range?  The caller has a full barrier between its changes
+ * and this call.
+ */
+static inline bool wpt_space_event_over(struct wpt_space *space, unsigned long start,
+					unsigned long end)
+{
+	return atomic_read(&space->events) && wpt_space_event_look(space, start, end);
+}
 
 /*
  * The space of an mm, or NULL.  Caller is in an RCU read section.  Called from

@@ -17,7 +17,6 @@
 
 #include "compat/huge.h"
 #include "compat/notifier.h"
-#include "compat/ptlock.h"
 
 /* X(our name, the kernel's name, return type, parameters, what a stub returns) */
 #define WPT_SYMS(X)							\
@@ -34,8 +33,7 @@
 	  (const struct file *file), NULL)				\
 	X(lru_add_drain_all, "lru_add_drain_all", void, (void), )	\
 	X(ftrace_free_filter, "ftrace_free_filter", void,		\
-	  (struct ftrace_ops *ops), )					\
-	WPT_PTLOCK_SYMS(X)
+	  (struct ftrace_ops *ops), )
 
 /* Without these huge pages are not tracked. */
 #define WPT_HUGE_SYMS(X)						\

@@ -1,49 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Locking a page table.  A macro up to 6.4, then a function under two names. */
+/*
+ * Locking a page table.  The kernel's own way was a macro up to 6.4, which takes for
+ * granted that the entry is a page table; then it became a function that modules cannot
+ * call.
+ */
 #ifndef WPT_COMPAT_PTLOCK_H
 #define WPT_COMPAT_PTLOCK_H
 
 #include <linux/mm.h>
-#include <linux/static_call.h>
 
+/* Since then page tables are freed by RCU, and pte_unmap() ends a read section. */
 #if defined(pte_offset_map_lock)
-#define WPT_PTLOCK_SYMS(X)
-#elif defined(WPT_HAVE_PTE_OFFSET_MAP_LOCK_INNER)
-#define WPT_PTLOCK_SYMS(X)						\
-	X(pte_offset_map_lock, "__pte_offset_map_lock", pte_t *,	\
-	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr,	\
-	   spinlock_t **ptlp), NULL)
+static inline void wpt_ptes_enter(void) { }
+static inline void wpt_ptes_leave(void) { }
 #else
-#define WPT_PTLOCK_SYMS(X)						\
-	X(pte_offset_map_lock, "pte_offset_map_lock", pte_t *,		\
-	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr,	\
-	   spinlock_t **ptlp), NULL)
+static inline void wpt_ptes_enter(void)
+{
+	rcu_read_lock();
+}
+
+static inline void wpt_ptes_leave(void)
+{
+	rcu_read_unlock();
+}
 #endif
 
-/* For use behind sym.h; NULL if the page table vanished or is a huge entry now. */
-#if defined(pte_offset_map_lock)
 /*
- * The macro takes for granted that the entry is a page table.  Callers see to it
- * that one which is here does not go away, but it may have gone before, or the
- * entry may be huge by now.
+ * To be undone by pte_unmap_unlock().  NULL if the page table vanished or is a huge entry
+ * now.  Before Linux 6.5 callers see to it that one which is here does not go away.
  */
 static inline pte_t *wpt_pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 					     unsigned long addr, spinlock_t **ptlp)
 {
-	pmd_t pmd = READ_ONCE(*pmdp);
+	pmd_t pmd;
 
-	if (!pmd_present(pmd) || pmd_leaf(pmd) || pmd_bad(pmd))
-		return NULL;
-	*ptlp = pte_lockptr(mm, &pmd);
-	spin_lock(*ptlp);
-	if (pmd_same(pmd, READ_ONCE(*pmdp)))
-		return pte_offset_kernel(&pmd, addr);
-	spin_unlock(*ptlp);
+	wpt_ptes_enter();
+	pmd = READ_ONCE(*pmdp);
+	if (pmd_present(pmd) && !pmd_leaf(pmd) && !pmd_bad(pmd)) {
+		*ptlp = pte_lockptr(mm, &pmd);
+		spin_lock(*ptlp);
+		if (likely(pmd_same(pmd, READ_ONCE(*pmdp))))
+			return pte_offset_kernel(&pmd, addr);
+		spin_unlock(*ptlp);
+	}
+	wpt_ptes_leave();
 	return NULL;
 }
-#else
-#define wpt_pte_offset_map_lock(mm, pmd, addr, ptlp)			\
-	static_call(wpt_pte_offset_map_lock)(mm, pmd, addr, ptlp)
-#endif
 
 #endif /* WPT_COMPAT_PTLOCK_H */
