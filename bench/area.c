@@ -60,11 +60,21 @@ static int new_file(size_t len)
 		return -1;
 	unlink(name);
 	/* Real blocks, or each first write would look for one. */
-	if (posix_fallocate(fd, 0, len)) {
+	errno = posix_fallocate(fd, 0, len);
+	if (errno) {
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+static const char *no_file(enum kind kind)
+{
+	static char why[320];
+
+	snprintf(why, sizeof(why), "no file could be made in %s: %s",
+		 kind == KIND_FILE ? opts.file_dir : "memory", strerror(errno));
+	return why;
 }
 
 static char *map_huge_aligned(size_t len)
@@ -108,7 +118,7 @@ const char *area_map(struct area *a, enum kind kind, size_t len)
 		fd = kind == KIND_FILE ? new_file(len) :
 					 memfd_create("bench", MFD_CLOEXEC);
 		if (fd < 0 || (kind == KIND_SHMEM && ftruncate(fd, len)))
-			return "no file could be made";
+			return no_file(kind);
 		a->p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		close(fd);
 		break;

@@ -69,7 +69,7 @@ static void measure_size(const struct method *m, size_t len,
 
 static void run(const struct measure *me, const struct method *m)
 {
-	static const double few[] = { 0, 1, 100 };
+	static const double few[] = { 0, 0.1, 1, 100 };
 	static const double all[] = { 0, 0.01, 0.1, 1, 10, 100 };
 
 	/* Where user space handles each write, it has the answer already. */
