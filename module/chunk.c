@@ -10,6 +10,9 @@ static struct kmem_cache *group_cache;
 #define HAZY_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
 #define CHUNK_COST	(sizeof(struct wpt_chunk) + HAZY_BYTES)
 
+/* So many are gone through under the locks: 16 GiB of memory. */
+#define SPLIT_GROUPS	128
+
 static void chunk_free_rcu(struct rcu_head *head)
 {
 	struct wpt_chunk *chunk = container_of(head, struct wpt_chunk, rcu);
@@ -459,22 +462,28 @@ void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int 
  * @rec:   the record; the caller holds the space lock
  * @start: first address
  * @end:   end (exclusive)
+ *
+ * Return: how far it got; @end when all is done.
  */
-void wpt_record_split(struct wpt_record *rec, unsigned long start,
-		      unsigned long end)
+unsigned long wpt_record_split(struct wpt_record *rec, unsigned long start,
+			       unsigned long end)
 {
+	unsigned int budget = SPLIT_GROUPS, i;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
 	unsigned long index;
-	unsigned int i;
 
 	xa_for_each_range(&rec->groups, index, group, start >> WPT_GROUP_SHIFT,
-			  (end - 1) >> WPT_GROUP_SHIFT)
+			  (end - 1) >> WPT_GROUP_SHIFT) {
+		if (!budget--)
+			return index << WPT_GROUP_SHIFT;
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			chunk = rcu_dereference_raw(group->chunk[i]);
 			if (chunk)
 				clear_bit(WPT_CHUNK_KEEP, &chunk->flags);
 		}
+	}
+	return end;
 }
 
 /**

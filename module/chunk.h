@@ -109,8 +109,8 @@ static inline unsigned long wpt_chunk_end(unsigned long addr)
 	return (addr & WPT_CHUNK_MASK) + WPT_CHUNK_SIZE;
 }
 
-void wpt_record_split(struct wpt_record *rec, unsigned long start,
-		      unsigned long end);
+unsigned long wpt_record_split(struct wpt_record *rec, unsigned long start,
+			       unsigned long end);
 void wpt_record_log_all(struct wpt_group *group, struct wpt_chunk *chunk,
 			unsigned long addr);
 

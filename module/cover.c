@@ -64,15 +64,13 @@ void wpt_cover_exact(struct wpt_space *space)
 {
 	struct wpt_set all = { }, one;
 	struct wpt_tracker *t;
-	unsigned int i;
 	int ret = 0;
 
 	list_for_each_entry(t, &space->trackers, node) {
 		one = (struct wpt_set){ };
 		ret = wpt_set_union(&one, &t->ranges);
-		for (i = 0; !ret && i < t->keep.nr; i++)
-			ret = wpt_set_del(&one, t->keep.iv[i].start,
-					  t->keep.iv[i].end, ~0U);
+		if (!ret)
+			ret = wpt_set_subtract(&one, &t->keep);
 		if (!ret)
 			ret = wpt_set_union(&all, &one);
 		wpt_set_destroy(&one);

@@ -174,6 +174,48 @@ int wpt_set_union(struct wpt_set *set, const struct wpt_set *other)
 }
 
 /**
+ * wpt_set_subtract() - remove all intervals of another set
+ * @set:   the set to change
+ * @other: what to remove
+ *
+ * One pass over both, however they interleave.
+ *
+ * Return: 0, or -ENOMEM with @set as it was.
+ */
+int wpt_set_subtract(struct wpt_set *set, const struct wpt_set *other)
+{
+	const struct wpt_interval *b = other->iv, *b_end = b + other->nr;
+	unsigned int cap = set->nr + other->nr, n = 0, i;
+	struct wpt_interval *iv, rest;
+
+	if (!set->nr || !other->nr)
+		return 0;
+	iv = wpt_alloc_array(cap, sizeof(*iv));
+	if (!iv)
+		return -ENOMEM;
+	for (i = 0; i < set->nr; i++) {
+		rest = set->iv[i];
+		for (; b < b_end && b->start < rest.end; b++) {
+			if (b->start > rest.start) {
+				iv[n].start = rest.start;
+				iv[n++].end = b->start;
+			}
+			rest.start = max(rest.start, b->end);
+			/* It may reach into the next as well. */
+			if (rest.start >= rest.end)
+				break;
+		}
+		if (rest.start < rest.end)
+			iv[n++] = rest;
+	}
+	wpt_free_array(set->iv);
+	set->iv = iv;
+	set->nr = n;
+	set->cap = cap;
+	return 0;
+}
+
+/**
  * wpt_set_next() - find the first interval that ends after an address
  * @set:  the set
  * @addr: the address

@@ -34,6 +34,7 @@ int wpt_set_add(struct wpt_set *set, unsigned long start, unsigned long end,
 int wpt_set_del(struct wpt_set *set, unsigned long start, unsigned long end,
 		unsigned int max);
 int wpt_set_union(struct wpt_set *set, const struct wpt_set *other);
+int wpt_set_subtract(struct wpt_set *set, const struct wpt_set *other);
 bool wpt_set_next(const struct wpt_set *set, unsigned long addr,
 		  struct wpt_interval *out);
 

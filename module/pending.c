@@ -8,6 +8,9 @@
 #include "stats.h"
 #include "tracker.h"
 
+/* So many are gone through under the locks. */
+#define TRIM_CHUNKS	1024
+
 /**
  * wpt_pending_get() - the same, made if need be
  * @t:    the tracker, its space locked
@@ -82,25 +85,45 @@ unsigned long wpt_pending_seek(struct wpt_tracker *t, unsigned long addr)
 	return max(addr, index << WPT_CHUNK_SHIFT);
 }
 
+/* A part of one chunk of which something is pending. */
+static void trim(struct wpt_tracker *t, unsigned long start, unsigned long end)
+{
+	struct wpt_bits *bits = wpt_pending_find(t, start);
+	unsigned long addr = start, stop, next;
+	struct wpt_interval iv;
+
+	for (; addr < end; addr = next) {
+		stop = next = end;
+		if (wpt_set_next(&t->ranges, addr, &iv) && iv.start < end) {
+			stop = max(addr, iv.start);
+			next = iv.end;
+		}
+		bitmap_clear(bits->b, wpt_page_index(addr), (stop - addr) >> PAGE_SHIFT);
+	}
+	wpt_pending_drop_empty(t, start);
+}
+
 /**
- * wpt_pending_clear() - nothing is pending in a range any more
+ * wpt_pending_trim() - nothing is pending where the tracker has no range
  * @t:     the tracker, its space locked
  * @start: first address
  * @end:   end (exclusive)
+ *
+ * Return: how far it got; @end when all is done.
  */
-void wpt_pending_clear(struct wpt_tracker *t, unsigned long start,
-		       unsigned long end)
+unsigned long wpt_pending_trim(struct wpt_tracker *t, unsigned long start,
+			       unsigned long end)
 {
-	struct wpt_bits *bits;
+	unsigned int budget = TRIM_CHUNKS;
 	unsigned long addr;
 
 	for (addr = wpt_pending_next(t, start); addr < end;
 	     addr = wpt_pending_next(t, wpt_chunk_end(addr))) {
-		bits = wpt_pending_find(t, addr);
-		bitmap_clear(bits->b, wpt_page_index(addr),
-			     (min(end, wpt_chunk_end(addr)) - addr) >> PAGE_SHIFT);
-		wpt_pending_drop_empty(t, addr);
+		if (!budget--)
+			return addr;
+		trim(t, addr, min(end, wpt_chunk_end(addr)));
 	}
+	return end;
 }
 
 /**

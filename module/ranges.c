@@ -23,43 +23,60 @@ static const struct wpt_masks written_masks = {
 	.ret = WPTRACK_PAGE_WRITTEN,
 };
 
-/* Pages that are armed for others begin as written for this tracker. */
-static void start_written(struct wpt_tracker *t, unsigned long start,
-			  unsigned long end)
+/* Huge pages are to be split, whatever other trackers asked for: a step of a walk. */
+static enum wpt_stop keep_not(struct wpt_harvest *h)
 {
+	h->addr = wpt_record_split(&h->t->space->rec, h->addr, h->end);
+	return h->addr < h->end ? WPT_STOP_BREATHE : WPT_STOP_END;
+}
+
+/* Where the next record may be, from @addr on; @end if there is none. */
+static unsigned long record_next(struct wpt_record *rec, unsigned long addr,
+				 unsigned long end)
+{
+	unsigned long index = addr >> WPT_GROUP_SHIFT;
+
+	if (wpt_record_group(rec, addr))
+		return addr;
+	if (!xa_find_after(&rec->groups, &index, ULONG_MAX, XA_PRESENT))
+		return end;
+	return min(end, index << WPT_GROUP_SHIFT);
+}
+
+/*
+ * Pages that are armed for others begin as written for this tracker: a step of a walk.
+ * What others reset from now on is noted for it, see others_note().
+ */
+static enum wpt_stop start_written(struct wpt_harvest *h)
+{
+	struct wpt_tracker *t = h->t;
 	struct wpt_record *rec = &t->space->rec;
-	unsigned long addr = start, next, index;
+	unsigned int budget = WPT_STEP_CHUNKS, i, end;
 	struct wpt_chunk *chunk;
 	struct wpt_bits *bits;
-	unsigned int i, stop;
+	unsigned long next;
 
-	if (wpt_set_add(&t->unknown, start, end, WPT_UNKNOWN_MAX))
-		wpt_tracker_lose(t);
-	while (addr < end) {
-		if (!wpt_record_group(rec, addr)) {
-			index = addr >> WPT_GROUP_SHIFT;
-			if (!xa_find_after(&rec->groups, &index, ULONG_MAX,
-					   XA_PRESENT))
-				break;
-			addr = index << WPT_GROUP_SHIFT;
+	for (; h->addr < h->end; h->addr = next) {
+		h->addr = record_next(rec, h->addr, h->end);
+		next = min(h->end, wpt_chunk_end(h->addr));
+		if (!budget--)
+			return WPT_STOP_BREATHE;
+		chunk = h->addr < h->end ? wpt_record_chunk(rec, h->addr) : NULL;
+		if (!chunk)
 			continue;
+		bits = wpt_pending_get(t, h->addr);
+		if (IS_ERR(bits)) {
+			wpt_tracker_lose(t);
+			break;
 		}
-		next = min(end, wpt_chunk_end(addr));
-		chunk = wpt_record_chunk(rec, addr);
-		if (chunk) {
-			bits = wpt_pending_get(t, addr);
-			if (IS_ERR(bits)) {
-				wpt_tracker_lose(t);
-				return;
-			}
-			i = wpt_page_index(addr);
-			stop = i + ((next - addr) >> PAGE_SHIFT);
-			for_each_set_bit_from(i, chunk->armed, stop)
-				__set_bit(i, bits->b);
-			wpt_pending_drop_empty(t, addr);
-		}
-		addr = next;
+		i = wpt_page_index(h->addr);
+		end = i + ((next - h->addr) >> PAGE_SHIFT);
+		for_each_set_bit_from(i, chunk->armed, end)
+			__set_bit(i, bits->b);
+		wpt_pending_drop_empty(t, h->addr);
 	}
+	h->addr = h->end;
+	return WPT_STOP_END;
 }
 
 /*
@@ -110,14 +127,6 @@ static void ranges_replace(struct wpt_tracker *t, struct wpt_set *new)
 	ranges_swap(t, new);
 }
 
-/* Huge pages of a range are to be split, whatever other trackers asked for. */
-static void keep_not(struct wpt_tracker *t, unsigned long start,
-		     unsigned long end)
-{
-	wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
-	wpt_record_split(&t->space->rec, start, end);
-}
-
 /* The locks of forgetting, whatever happens. */
 static void forget_lock(struct wpt_space *space, struct mm_struct *mm)
 {
@@ -128,14 +137,15 @@ static void forget_lock(struct wpt_space *space, struct mm_struct *mm)
 }
 
 /*
- * Forget what no tracker has any more of the ranges in a set, a piece at a time.
- * @mm is NULL if the address space is gone.  @killable: give up if the caller is
- * killed, with -EINTR.
+ * Forget what no tracker has any more of the ranges in a set, and what is pending there
+ * for this one, a piece at a time.  @mm is NULL if the address space is gone.  @killable:
+ * give up if the caller is killed, with -EINTR.
  */
-static int forget_set(struct wpt_space *space, struct mm_struct *mm,
+static int forget_set(struct wpt_tracker *t, struct mm_struct *mm,
 		      const struct wpt_set *set, bool killable)
 {
-	unsigned long addr;
+	struct wpt_space *space = t->space;
+	unsigned long addr, next;
 	unsigned int i;
 
 	for (i = 0; i < set->nr; i++) {
@@ -147,8 +157,9 @@ static int forget_set(struct wpt_space *space, struct mm_struct *mm,
 				forget_lock(space, mm);
 			else if (wpt_walk_lock(space, mm))
 				return -EINTR;
-			addr = wpt_harvest_forget(space, mm, addr,
+			next = wpt_harvest_forget(space, mm, addr,
 						  set->iv[i].end);
+			addr = wpt_pending_trim(t, addr, next);
 			wpt_stats_hold(space->held_since);
 			if (mm)
 				mmap_read_unlock(mm);
@@ -199,12 +210,30 @@ static void track_undo(struct wpt_tracker *t, struct wpt_set *before,
 	space->forgetting++;
 	mutex_unlock(&space->lock);
 
-	forget_set(space, mm, &one, false);
+	forget_set(t, mm, &one, false);
 
 	mutex_lock(&space->lock);
 	space->forgetting--;
 	wpt_cover_shrink(space);
 	mutex_unlock(&space->lock);
+}
+
+/* Not under the mmap_lock: there may be many trackers with many ranges. */
+static void cover_exact(struct wpt_space *space)
+{
+	mutex_lock(&space->lock);
+	wpt_cover_exact(space);
+	mutex_unlock(&space->lock);
+}
+
+/* A walk that is not stopped by anything but errors. */
+static int walk_over(struct wpt_harvest *h, unsigned long start,
+		     enum wpt_stop (*step)(struct wpt_harvest *h))
+{
+	enum wpt_stop stop;
+
+	h->addr = start;
+	return wpt_walk_run(h, step, &stop);
 }
 
 /**
@@ -225,7 +254,6 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		.first = true,
 	};
 	struct wpt_set ranges = { };
-	enum wpt_stop stop;
 	int ret;
 
 	*done = start;
@@ -261,10 +289,10 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 		if (flags & WPTRACK_TRACK_KEEP_HUGE)
 			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
 		else
-			keep_not(t, start, end);
-		wpt_cover_exact(t->space);
-		if (flags & WPTRACK_TRACK_START_WRITTEN)
-			start_written(t, start, end);
+			wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		if ((flags & WPTRACK_TRACK_START_WRITTEN) &&
+		    wpt_set_add(&t->unknown, start, end, WPT_UNKNOWN_MAX))
+			wpt_tracker_lose(t);
 		/* Older events may be at work in the range, beyond its first reset. */
 		start_unsure(t, start, end);
 		h.unsure_gen = t->unsure_gen;
@@ -273,8 +301,15 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 	if (ret)
 		goto out_mm;
 
-	/* Nothing is believed before this is known of all of it. */
-	ret = wpt_walk_run(&h, wpt_held, &stop);
+	cover_exact(t->space);
+
+	/* Nothing is believed before all of this is known of all of it. */
+	if (!(flags & WPTRACK_TRACK_KEEP_HUGE))
+		ret = walk_over(&h, start, keep_not);
+	if (!ret && (flags & WPTRACK_TRACK_START_WRITTEN))
+		ret = walk_over(&h, start, start_written);
+	if (!ret)
+		ret = walk_over(&h, start, wpt_held);
 	if (ret) {
 		track_undo(t, &ranges, h.mm, start, end);
 		goto out_mm;
@@ -283,10 +318,9 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 	if (!(flags & WPTRACK_TRACK_START_WRITTEN)) {
 		/* What is empty is clean as it is. */
 		wpt_walk_flush(h.mm, start, end);
-		h.addr = start;
 		h.drains = 0;
 		h.reset = true;
-		ret = wpt_walk_run(&h, wpt_harvest, &stop);
+		ret = walk_over(&h, start, wpt_harvest);
 	}
 	*done = h.addr;
 out_mm:
@@ -342,8 +376,6 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 	if (!ret) {
 		ranges_replace(t, &ranges);
 		wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
-		wpt_cover_exact(t->space);
-		wpt_pending_clear(t, start, end);
 		/* If they cannot be cut, pages read written once more. */
 		wpt_set_del(&t->unknown, start, end, WPT_UNKNOWN_MAX);
 		wpt_set_del(&t->unsure, start, end, WPT_UNKNOWN_MAX);
@@ -351,7 +383,9 @@ int wpt_tracker_untrack(struct wpt_tracker *t, unsigned long start,
 	}
 	wpt_walk_unlock(t->space, mm);
 	if (!ret)
-		ret = forget_set(t->space, mm, &t->leaving, true);
+		cover_exact(t->space);
+	if (!ret)
+		ret = forget_set(t, mm, &t->leaving, true);
 	if (!ret) {
 		forget_end(t);
 		*done = end;
@@ -375,7 +409,7 @@ out:
  */
 void wpt_tracker_forget(struct wpt_tracker *t, struct mm_struct *mm)
 {
-	forget_set(t->space, mm, &t->ranges, false);
-	forget_set(t->space, mm, &t->leaving, false);
+	forget_set(t, mm, &t->ranges, false);
+	forget_set(t, mm, &t->leaving, false);
 	forget_end(t);
 }

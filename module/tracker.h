@@ -125,8 +125,8 @@ struct wpt_bits *wpt_pending_get(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_drop(struct wpt_tracker *t, unsigned long addr);
 void wpt_pending_drop_empty(struct wpt_tracker *t, unsigned long addr);
 unsigned long wpt_pending_seek(struct wpt_tracker *t, unsigned long addr);
-void wpt_pending_clear(struct wpt_tracker *t, unsigned long start,
-		       unsigned long end);
+unsigned long wpt_pending_trim(struct wpt_tracker *t, unsigned long start,
+			       unsigned long end);
 void wpt_pending_add(struct wpt_tracker *t, unsigned long start,
 		     unsigned long end);
 

@@ -234,6 +234,47 @@ START_TEST(union_has_both)
 }
 END_TEST
 
+START_TEST(subtract_leaves_what_the_other_has_not)
+{
+	struct wpt_set other;
+	bool gone[SPACE];
+	unsigned int i, k;
+
+	for (k = 0; k < 2000; k++) {
+		wpt_set_destroy(&set);
+		memset(model, 0, sizeof(model));
+		for (i = 0; i < k % 50; i++)
+			randomly(rand() % 3);
+		memcpy(gone, model, sizeof(gone));
+		other = set;
+		memset(&set, 0, sizeof(set));
+		memset(model, 0, sizeof(model));
+		for (i = 0; i < 40; i++)
+			randomly(rand() % 3);
+		for (i = 0; i < SPACE; i++)
+			model[i] &= !gone[i];
+		ck_assert_int_eq(wpt_set_subtract(&set, &other), 0);
+		check_model();
+		wpt_set_destroy(&other);
+	}
+}
+END_TEST
+
+START_TEST(subtract_without_memory_changes_nothing)
+{
+	struct wpt_interval cut = { 12, 13 };
+	struct wpt_set other = { .iv = &cut, .nr = 1 };
+
+	add(10, 20);
+	allocs_left = 0;
+	ck_assert_int_eq(wpt_set_subtract(&set, &other), -ENOMEM);
+	allocs_left = -1;
+	EXPECT({ 10, 20 });
+	ck_assert_int_eq(wpt_set_subtract(&set, &other), 0);
+	EXPECT({ 10, 12 }, { 13, 20 });
+}
+END_TEST
+
 static void make(unsigned int n)
 {
 	unsigned int i;
@@ -341,6 +382,8 @@ void unit_tests(TCase *tc)
 	tcase_add_test(tc, overlaps_is_half_open);
 	tcase_add_test(tc, random_changes_follow_the_model);
 	tcase_add_test(tc, union_has_both);
+	tcase_add_test(tc, subtract_leaves_what_the_other_has_not);
+	tcase_add_test(tc, subtract_without_memory_changes_nothing);
 	tcase_add_test(tc, limit_is_enforced_and_changes_nothing);
 	tcase_add_test(tc, limit_holds_from_the_empty_set_on);
 	tcase_add_test(tc, limit_holds_for_a_copy);
