@@ -79,6 +79,12 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 			return wpt_do_told(h, p);
 	}
 	kind = wpt_pmd_find(h->mm, p->start, &pmdp, &next);
+	if (p->tracked && !p->chunk) {
+		/* An event makes it before it takes away what is mapped. */
+		smp_rmb();
+		p->group = wpt_record_group(rec, p->start);
+		p->chunk = wpt_group_chunk(p->group, p->start);
+	}
 	if (p->tracked) {
 		/* So that what is seen here can be noted. */
 		if (!p->chunk && kind != WPT_PMD_NONE) {
@@ -121,6 +127,20 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 }
 
 /*
+ * First address from @addr on, where no chunk was, up to @end where something is mapped
+ * or where a chunk is by now.  An event makes that before it takes away what is mapped:
+ * asked in the other order, neither might be seen.
+ */
+static unsigned long next_mapped(struct wpt_harvest *h, unsigned long addr,
+				 unsigned long end)
+{
+	unsigned long mapped = wpt_mapped_next(h->mm, addr, end);
+
+	smp_rmb();
+	return min(mapped, wpt_record_next(&h->t->space->rec, addr, end));
+}
+
+/*
  * First address from h->addr on where a page can be written: a chunk on the
  * map, a pending page, or something mapped where there is no chunk.  @end if
  * there is none.  Where it has looked for long enough it ends as well.
@@ -143,7 +163,7 @@ static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 		group = wpt_record_group(rec, addr);
 		if (!group) {
 			next = wpt_record_next(rec, addr, next);
-			addr = wpt_mapped_next(h->mm, addr, next);
+			addr = next_mapped(h, addr, next);
 			if (addr < next)
 				return addr;
 			continue;
@@ -157,7 +177,7 @@ static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 			present = present ? __ffs(present) : WPT_GROUP_CHUNKS - i;
 			next = min(next, (addr & WPT_CHUNK_MASK) +
 					 present * WPT_CHUNK_SIZE);
-			addr = wpt_mapped_next(h->mm, addr, next);
+			addr = next_mapped(h, addr, next);
 			if (addr < next)
 				return addr;
 		} else {
