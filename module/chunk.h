@@ -220,28 +220,25 @@ enum wpt_logged {
 };
 
 /* The log: a page was written.  Called from the fault hook. */
-static inline void wpt_chunk_log(struct wpt_group *group, struct wpt_chunk *chunk,
-				 unsigned long addr)
+static inline enum wpt_logged wpt_chunk_log(struct wpt_group *group,
+					    struct wpt_chunk *chunk,
+					    unsigned long addr)
 {
-	set_bit(wpt_page_index(addr), chunk->dirty);
-	/* Orders it before the look at the map. */
-	smp_mb__after_atomic();
+	/* Atomic and a full barrier: orders the bit before the look at the map. */
+	bool was = test_and_set_bit(wpt_page_index(addr), chunk->dirty);
+
 	wpt_group_visit(group, addr);
+	return was ? WPT_LOGGED_AGAIN : WPT_LOGGED_NEW;
 }
 
-/* The same, where it matters what was known. */
+/* The same, wherever the group is. */
 static inline enum wpt_logged wpt_record_log(struct wpt_record *rec,
 					     unsigned long addr)
 {
 	struct wpt_group *group = wpt_record_group(rec, addr);
 	struct wpt_chunk *chunk = wpt_group_chunk(group, addr);
-	bool was;
 
-	if (!chunk)
-		return WPT_LOGGED_NOT;
-	was = test_bit(wpt_page_index(addr), chunk->dirty);
-	wpt_chunk_log(group, chunk, addr);
-	return was ? WPT_LOGGED_AGAIN : WPT_LOGGED_NEW;
+	return chunk ? wpt_chunk_log(group, chunk, addr) : WPT_LOGGED_NOT;
 }
 
 void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,

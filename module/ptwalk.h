@@ -60,6 +60,9 @@ static inline enum wpt_pmd wpt_pmd_find(struct mm_struct *mm, unsigned long addr
 		return WPT_PMD_NONE;
 	if (!pmd_present(pmdval) || pmd_leaf(pmdval))
 		return WPT_PMD_HUGE;
+	/* Broken: nobody can lock a page table there. */
+	if (pmd_bad(pmdval))
+		return WPT_PMD_NONE;
 	return WPT_PMD_TABLE;
 }
 

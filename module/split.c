@@ -196,8 +196,8 @@ static bool split_marked(struct split *s, struct vm_area_struct *vma
 	range.flags |= WPT_RANGE_OURS;
 	static_call(wpt_notifier_start)(&range);
 	rcu_read_lock();
-	space = wpt_space_find(s->mm);
 	ptl = pmd_lock(s->mm, s->pmdp);
+	space = wpt_space_find(s->mm);
 	if (space && split_all_clean(s, space, READ_ONCE(*s->pmdp))) {
 		memcpy(&marked, vma, sizeof(marked));
 		pgprot_val(marked.vm_page_prot) |= WPT_PTE_MASK;

@@ -23,7 +23,7 @@
 #include "watch.h"
 
 /*
- * A write that somebody wants to hear of, or to memory that the quick way does not find.
+ * A write that is traced, or to memory that the quick way does not find.
  * @space: may be NULL.
  */
 static noinline notrace void log_slowly(const struct vm_fault *vmf,
@@ -54,19 +54,22 @@ static noinline notrace void log_slowly(const struct vm_fault *vmf,
 static __always_inline void log_page(const struct vm_fault *vmf, bool marked)
 {
 	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
+	enum wpt_logged logged;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
 
-	if (unlikely(!space || trace_wptrack_fault_enabled() ||
-		     wpt_watched(space)))
+	if (unlikely(!space || trace_wptrack_fault_enabled()))
 		return log_slowly(vmf, space, marked);
 	group = wpt_record_recent(&space->rec, vmf->address);
 	chunk = wpt_group_chunk(group, vmf->address);
 	if (unlikely(!chunk))
 		return log_slowly(vmf, space, marked);
-	wpt_chunk_log(group, chunk, vmf->address);
+	logged = wpt_chunk_log(group, chunk, vmf->address);
 	if (marked)
 		wpt_stat_inc(FAULTS);
+	/* After the log: who begins to count now, and then scans, finds it there. */
+	if (unlikely(wpt_watched(space)) && logged == WPT_LOGGED_NEW)
+		wpt_watch_count(space, vmf->address & PAGE_MASK, 1);
 }
 
 void wpt_wp_fault(struct vm_fault *vmf);

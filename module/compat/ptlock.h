@@ -35,12 +35,15 @@ static inline pte_t *wpt_pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmdp,
 	pmd_t pmd;
 
 	wpt_ptes_enter();
-	pmd = READ_ONCE(*pmdp);
-	if (pmd_present(pmd) && !pmd_leaf(pmd) && !pmd_bad(pmd)) {
+	for (;;) {
+		pmd = READ_ONCE(*pmdp);
+		if (!pmd_present(pmd) || pmd_leaf(pmd) || pmd_bad(pmd))
+			break;
 		*ptlp = pte_lockptr(mm, &pmd);
 		spin_lock(*ptlp);
 		if (likely(pmd_same(pmd, READ_ONCE(*pmdp))))
 			return pte_offset_kernel(&pmd, addr);
+		/* It may just have been found to be accessed, or not. */
 		spin_unlock(*ptlp);
 	}
 	wpt_ptes_leave();
