@@ -33,6 +33,12 @@
 /* Runs of clean pages that are collected under the parent's locks. */
 #define BIRTH_REGIONS	128
 
+/*
+ * Less memory than this between two of them is reset with them, and then made written
+ * again: what is unknown must not come to pieces, of which a tracker has only so many.
+ */
+#define BIRTH_GAP	WPT_CHUNK_SIZE
+
 /* Attempts against signals that are not fatal. */
 #define BIRTH_ATTEMPTS	16
 
@@ -171,6 +177,27 @@ static int birth_clean(struct wpt_tracker *child, unsigned long start,
 	return ret;
 }
 
+/* Runs of pages that are clean in the parent's tracker, in their order. */
+static int birth_runs(struct wpt_tracker *child, const struct wptrack_region *run,
+		      unsigned int nr)
+{
+	unsigned int first, i, k;
+	int ret = 0;
+
+	for (first = 0; first < nr && !ret; first = i) {
+		for (i = first + 1; i < nr; i++)
+			if (run[i].start - run[i - 1].end >= BIRTH_GAP)
+				break;
+		ret = birth_clean(child, run[first].start, run[i - 1].end);
+		/* Whatever has become of that. */
+		mutex_lock(&child->space->lock);
+		for (k = first + 1; k < i; k++)
+			wpt_pending_add(child, run[k - 1].end, run[k].start);
+		mutex_unlock(&child->space->lock);
+	}
+	return ret;
+}
+
 static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
 		       const struct wpt_interval *iv, struct wptrack_region *buf)
 {
@@ -183,7 +210,6 @@ static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
 		.masks = &clean_masks, .out = &out,
 	};
 	enum wpt_stop stop;
-	unsigned int i;
 	int ret;
 
 	do {
@@ -191,8 +217,8 @@ static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
 			return -EINTR;
 		/* Without the tracker's lock, which others may hold for long. */
 		ret = wpt_walk_run(&h, wpt_harvest, &stop);
-		for (i = 0; i < out.nr && !ret; i++)
-			ret = birth_clean(child, buf[i].start, buf[i].end);
+		if (!ret)
+			ret = birth_runs(child, buf, out.nr);
 		out.nr = 0;
 	} while (!ret && stop == WPT_STOP_FLUSH);
 	return ret;

@@ -121,6 +121,33 @@ START_TEST(child_begins_with_the_set_of_its_parent)
 }
 END_TEST
 
+START_TEST(many_runs_of_written_pages)
+{
+	struct area a = anon(40000);
+	struct wptrack *w = follow_self(), *c;
+	struct marks *m = marks_new(a.pages);
+	struct peer p;
+	size_t i;
+
+	touch_all(a);
+	track(w, a, 0);
+	settle(w, a);
+	for (i = 3; i < a.pages; i += 7) {
+		touch(a, i);
+		m->w[i] = true;
+	}
+	place = area_sub(a, 0, 0);
+	p = peer_start(writes_at_once, NULL);
+	c = child_of(w, p.pid);
+	expect_exact(c, a, m, RESET);
+	marks_none(m);
+	expect_exact(c, a, m, GET);
+	peer_end(&p);
+	wptrack_close(c);
+	wptrack_close(w);
+}
+END_TEST
+
 START_TEST(huge_pages_of_a_child)
 {
 	struct area a = thp(2);
@@ -421,6 +448,7 @@ void trackers_fork(Suite *s)
 	TCase *tc = tcase_new(s, "fork", TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, child_begins_with_the_set_of_its_parent, 0, MAP_KINDS);
+	tcase_add_test(tc, many_runs_of_written_pages);
 	tcase_add_test(tc, huge_pages_of_a_child);
 	tcase_add_test(tc, huge_pages_that_are_kept_are_kept_in_the_child);
 	tcase_add_test(tc, what_a_child_writes_at_once_is_seen);
