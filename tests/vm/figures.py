@@ -31,6 +31,7 @@ TITLES = {
     "fork": "fork",
     "fork_write": "write after fork, per page",
     "metadata": "kernel memory, % of tracked",
+    "max_hold": "locks held at most, microseconds",
     "gc_round": "write-watch round, 16 MiB heap",
     "threads_first_write": "first write, per page",
 }

@@ -22,7 +22,7 @@ KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
 BENCH = "bench"			# costs, in instructions
 # Left out of it: files, whose disk is not deterministic, and what takes long.
-BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc"
+BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc,hold"
 BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
 # They run when they are asked for: the matrix of events takes as long as all the rest,
