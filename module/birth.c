@@ -177,23 +177,31 @@ static int birth_clean(struct wpt_tracker *child, unsigned long start,
 	return ret;
 }
 
-/* Runs of pages that are clean in the parent's tracker, in their order. */
+/*
+ * Runs of pages that are clean in the parent's tracker, in their order.  *@prev: where
+ * the last run before them has ended; out: where the last of them ends.
+ */
 static int birth_runs(struct wpt_tracker *child, const struct wptrack_region *run,
-		      unsigned int nr)
+		      unsigned int nr, unsigned long *prev)
 {
-	unsigned int first, i, k;
+	unsigned long start, end;
+	unsigned int first, i;
 	int ret = 0;
 
 	for (first = 0; first < nr && !ret; first = i) {
-		for (i = first + 1; i < nr; i++)
-			if (run[i].start - run[i - 1].end >= BIRTH_GAP)
-				break;
-		ret = birth_clean(child, run[first].start, run[i - 1].end);
-		/* Whatever has become of that. */
+		/* A short gap before it belongs to it. */
+		start = run[first].start - *prev < BIRTH_GAP ? *prev : run[first].start;
+		end = run[first].end;
+		for (i = first + 1; i < nr && run[i].start - end < BIRTH_GAP; i++)
+			end = run[i].end;
+		ret = birth_clean(child, start, end);
+		/* Whatever has become of that: the gaps are written. */
 		mutex_lock(&child->space->lock);
-		for (k = first + 1; k < i; k++)
-			wpt_pending_add(child, run[k - 1].end, run[k].start);
+		for (end = start; first < i; end = run[first++].end)
+			if (run[first].start > end)
+				wpt_pending_add(child, end, run[first].start);
 		mutex_unlock(&child->space->lock);
+		*prev = end;
 	}
 	return ret;
 }
@@ -209,6 +217,7 @@ static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
 		.t = fork->t, .mm = fork->mm, .addr = iv->start, .end = iv->end,
 		.masks = &clean_masks, .out = &out,
 	};
+	unsigned long prev = iv->start;
 	enum wpt_stop stop;
 	int ret;
 
@@ -218,7 +227,7 @@ static int birth_range(struct wpt_tracker *child, const struct wpt_fork *fork,
 		/* Without the tracker's lock, which others may hold for long. */
 		ret = wpt_walk_run(&h, wpt_harvest, &stop);
 		if (!ret)
-			ret = birth_runs(child, buf, out.nr);
+			ret = birth_runs(child, buf, out.nr, &prev);
 		out.nr = 0;
 	} while (!ret && stop == WPT_STOP_FLUSH);
 	return ret;
@@ -241,8 +250,11 @@ static int birth_resets(struct wpt_tracker *child, const struct wpt_fork *fork,
 	return ret;
 }
 
-/* Has what was just read from the parent's tracker been so at the fork? */
-static bool still_calm(const struct wpt_fork *fork)
+/*
+ * Has what was just read from the parent's tracker been so at the fork?  @losses: how
+ * often it had lost its record before.
+ */
+static bool still_calm(const struct wpt_fork *fork, unsigned int losses)
 {
 	struct wpt_space *space = fork->t->space;
 	bool calm;
@@ -250,7 +262,8 @@ static bool still_calm(const struct wpt_fork *fork)
 	/* A reset that has taken this lock before us has been counted before. */
 	if (mutex_lock_killable(&space->lock))
 		return false;
-	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes;
+	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes &&
+	       !READ_ONCE(space->lost_record) && fork->t->losses == losses;
 	mutex_unlock(&space->lock);
 	return calm;
 }
@@ -280,6 +293,7 @@ static void birth_tid(struct wpt_tracker *child)
 static struct wpt_tracker *birth(struct wpt_fork *fork)
 {
 	struct wpt_set ranges = { };
+	unsigned int losses = READ_ONCE(fork->t->losses);
 	struct wpt_tracker *child;
 	bool calm;
 	int ret;
@@ -292,11 +306,11 @@ static struct wpt_tracker *birth(struct wpt_fork *fork)
 	ret = birth_attach(child);
 	if (!ret)
 		ret = birth_ranges(child, fork->t, &ranges);
-	calm = !ret && still_calm(fork);
+	calm = !ret && still_calm(fork, losses);
 	if (calm) {
 		/* For want of memory more is written than there has to be. */
 		birth_resets(child, fork, &ranges);
-		calm = still_calm(fork);
+		calm = still_calm(fork, losses);
 		if (!calm)
 			forget_all(child);
 	}

@@ -26,7 +26,7 @@ static void group_free_rcu(struct rcu_head *head)
 	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
 }
 
-#define RECORD_UNPAID	(GFP_NOWAIT | __GFP_NOWARN)
+#define RECORD_UNPAID	(GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC)
 
 /* Without an account nothing may sleep. */
 static gfp_t record_gfp(const struct wpt_account *acct)
@@ -254,8 +254,9 @@ static struct wpt_chunk *record_link(struct wpt_record *rec,
 		if (!chunk) {
 			chunk = new;
 			rcu_assign_pointer(group->chunk[i], new);
-			set_bit(i, &group->present);
+			/* In this order: next_written() looks the other way round. */
 			wpt_group_visit(group, addr);
+			set_bit(i, &group->present);
 			atomic_long_inc(&rec->nr_chunks);
 		}
 	}
@@ -468,18 +469,21 @@ void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int 
 unsigned long wpt_record_split(struct wpt_record *rec, unsigned long start,
 			       unsigned long end)
 {
-	unsigned int budget = SPLIT_GROUPS, i;
+	unsigned int budget = SPLIT_GROUPS, i, last;
+	unsigned long index, from, to;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
-	unsigned long index;
 
 	xa_for_each_range(&rec->groups, index, group, start >> WPT_GROUP_SHIFT,
 			  (end - 1) >> WPT_GROUP_SHIFT) {
+		from = max(start, index << WPT_GROUP_SHIFT);
+		to = min(end, (index + 1) << WPT_GROUP_SHIFT);
 		if (!budget--)
-			return index << WPT_GROUP_SHIFT;
-		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
+			return from;
+		last = wpt_chunk_index(to - 1);
+		for (i = wpt_chunk_index(from); i <= last; i++) {
 			chunk = rcu_dereference_raw(group->chunk[i]);
-			if (chunk)
+			if (chunk && test_bit(WPT_CHUNK_KEEP, &chunk->flags))
 				clear_bit(WPT_CHUNK_KEEP, &chunk->flags);
 		}
 	}

@@ -184,7 +184,7 @@ static inline unsigned long wpt_chunk_events(const struct wpt_chunk *chunk)
 
 /*
  * Make the harvest visit a chunk.  Comes after what it is to see there: the
- * harvest clears the map before it looks (wpt_chunk_settle()).
+ * harvest clears the map before it looks (wpt_record_settle()).
  */
 static inline void wpt_group_visit(struct wpt_group *group, unsigned long addr)
 {

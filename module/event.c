@@ -20,7 +20,7 @@
  *
  * Against a harvest that runs meanwhile: if an event is under way it leaves the
  * walk flag set, and sets it itself where it has armed pages that we may have
- * seen dirty.  See chunk_walked() and do_ptes() in harvest.c.  Against the fault
+ * seen dirty.  See wpt_piece_walked() and wpt_piece_settle() in piece.c.  Against the fault
  * hook: both only ever set dirty bits.
  *
  * These callbacks may run with a reverse-map lock held, or where sleeping is

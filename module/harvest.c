@@ -16,6 +16,9 @@
 #include "stats.h"
 #include "walk.h"
 
+/* Empty page tables are gone through at once up to here: then the clock is looked at. */
+#define LOOK_AHEAD	(64UL << 30)
+
 static bool long_enough(struct wpt_harvest *h)
 {
 	if (h->budget)
@@ -159,7 +162,7 @@ static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 			return addr;
 		if (addr > h->addr && long_enough(h))
 			return addr;
-		next = min(end, pending);
+		next = min3(end, pending, addr + LOOK_AHEAD);
 		group = wpt_record_group(rec, addr);
 		if (!group) {
 			next = wpt_record_next(rec, addr, next);

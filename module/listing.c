@@ -67,16 +67,18 @@ static void count_chunk(struct wpt_tracker *t, unsigned long start,
 {
 	const struct wpt_chunk *chunk = wpt_record_chunk(&t->space->rec, start);
 	const struct wpt_bits *pending = wpt_pending_find(t, start);
+	bool unknown = wpt_set_overlaps(&t->unknown, start, end);
 	unsigned int i = wpt_page_index(start);
 	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
 
 	for (; i < n; i++) {
 		bool dirty = chunk && test_bit(i, chunk->dirty);
+		bool armed_now = chunk && !dirty && test_bit(i, chunk->armed);
 
-		if (dirty || (pending && test_bit(i, pending->b)))
+		if (dirty || (unknown && armed_now) ||
+		    (pending && test_bit(i, pending->b)))
 			++*written;
-		if (chunk && !dirty && test_bit(i, chunk->armed))
-			++*armed;
+		*armed += armed_now;
 	}
 }
 

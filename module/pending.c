@@ -9,7 +9,7 @@
 #include "tracker.h"
 
 /* So many are gone through under the locks. */
-#define TRIM_CHUNKS	1024
+#define TRIM_CHUNKS	128
 
 /**
  * wpt_pending_get() - the same, made if need be

@@ -30,55 +30,6 @@ static enum wpt_stop keep_not(struct wpt_harvest *h)
 	return h->addr < h->end ? WPT_STOP_BREATHE : WPT_STOP_END;
 }
 
-/* Where the next record may be, from @addr on; @end if there is none. */
-static unsigned long record_next(struct wpt_record *rec, unsigned long addr,
-				 unsigned long end)
-{
-	unsigned long index = addr >> WPT_GROUP_SHIFT;
-
-	if (wpt_record_group(rec, addr))
-		return addr;
-	if (!xa_find_after(&rec->groups, &index, ULONG_MAX, XA_PRESENT))
-		return end;
-	return min(end, index << WPT_GROUP_SHIFT);
-}
-
-/*
- * Pages that are armed for others begin as written for this tracker: a step of a walk.
- * What others reset from now on is noted for it, see others_note().
- */
-static enum wpt_stop start_written(struct wpt_harvest *h)
-{
-	struct wpt_tracker *t = h->t;
-	struct wpt_record *rec = &t->space->rec;
-	unsigned int budget = WPT_STEP_CHUNKS, i, end;
-	struct wpt_chunk *chunk;
-	struct wpt_bits *bits;
-	unsigned long next;
-
-	for (; h->addr < h->end; h->addr = next) {
-		h->addr = record_next(rec, h->addr, h->end);
-		next = min(h->end, wpt_chunk_end(h->addr));
-		if (!budget--)
-			return WPT_STOP_BREATHE;
-		chunk = h->addr < h->end ? wpt_record_chunk(rec, h->addr) : NULL;
-		if (!chunk)
-			continue;
-		bits = wpt_pending_get(t, h->addr);
-		if (IS_ERR(bits)) {
-			wpt_tracker_lose(t);
-			break;
-		}
-		i = wpt_page_index(h->addr);
-		end = i + ((next - h->addr) >> PAGE_SHIFT);
-		for_each_set_bit_from(i, chunk->armed, end)
-			__set_bit(i, bits->b);
-		wpt_pending_drop_empty(t, h->addr);
-	}
-	h->addr = h->end;
-	return WPT_STOP_END;
-}
-
 /*
  * Events that are under way have not been recorded where nothing was tracked when
  * they began, and may still take pages away.
@@ -290,6 +241,7 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 			wpt_set_add(&t->keep, start, end, WPT_UNKNOWN_MAX);
 		else
 			wpt_set_del(&t->keep, start, end, WPT_UNKNOWN_MAX);
+		/* Pages that are armed for others too, in the same hold of the lock. */
 		if ((flags & WPTRACK_TRACK_START_WRITTEN) &&
 		    wpt_set_add(&t->unknown, start, end, WPT_UNKNOWN_MAX))
 			wpt_tracker_lose(t);
@@ -303,11 +255,9 @@ int wpt_tracker_track(struct wpt_tracker *t, unsigned long start,
 
 	cover_exact(t->space);
 
-	/* Nothing is believed before all of this is known of all of it. */
+	/* Nothing is believed before this is known of all of it. */
 	if (!(flags & WPTRACK_TRACK_KEEP_HUGE))
 		ret = walk_over(&h, start, keep_not);
-	if (!ret && (flags & WPTRACK_TRACK_START_WRITTEN))
-		ret = walk_over(&h, start, start_written);
 	if (!ret)
 		ret = walk_over(&h, start, wpt_held);
 	if (ret) {

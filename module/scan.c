@@ -10,6 +10,23 @@
 #include "walk.h"
 
 /*
+ * Pages that were reset are written again.  A little at a time: nobody else asks this
+ * tracker meanwhile.
+ */
+static void take_back(struct wpt_tracker *t, unsigned long start, unsigned long end)
+{
+	unsigned long next;
+
+	for (; start < end; start = next) {
+		next = min(end, start + WPT_STEP_CHUNKS * WPT_CHUNK_SIZE);
+		mutex_lock(&t->space->lock);
+		wpt_pending_add(t, start, next);
+		mutex_unlock(&t->space->lock);
+		cond_resched();
+	}
+}
+
+/*
  * Hand over what is in the buffer.  What cannot be handed over is written for
  * this tracker again.
  */
@@ -24,19 +41,43 @@ static int scan_deliver(struct wpt_tracker *t, struct wpt_scan *s)
 	if (taken < out->nr) {
 		ret = -EFAULT;
 		s->walk_end = out->buf[taken].start;
-		mutex_lock(&t->space->lock);
 		for (i = taken; i < out->nr; i++) {
 			out->pages -= (out->buf[i].end - out->buf[i].start) >>
 				      PAGE_SHIFT;
 			if (s->flags & WPTRACK_SCAN_RESET)
-				wpt_pending_add(t, out->buf[i].start,
-					    out->buf[i].end);
+				take_back(t, out->buf[i].start, out->buf[i].end);
 		}
-		mutex_unlock(&t->space->lock);
 	}
 	out->delivered += taken;
 	out->nr = 0;
 	return ret;
+}
+
+/* What events have left so far is known to a scan from its beginning on. */
+static int scan_events(struct wpt_harvest *h)
+{
+	struct wpt_space *space = h->t->space;
+	int ret;
+
+	if (!READ_ONCE(space->hull.end) && !READ_ONCE(space->lost_record))
+		return 0;
+	ret = wpt_walk_lock(space, h->mm);
+	if (!ret)
+		wpt_walk_unlock(space, h->mm);
+	return ret;
+}
+
+/*
+ * Has an event found no memory for what it had to record, since a scan began?  Then
+ * pages may have been passed over that were written, and were made read-only by that
+ * event, say.  All reads written from now on: the scan has to be done anew.
+ */
+static bool scan_is_void(const struct wpt_tracker *t, bool lost, unsigned int losses)
+{
+	/* After what is mapped was looked at: an event does it in the other order. */
+	smp_rmb();
+	return !lost && (READ_ONCE(t->space->lost_record) ||
+			 READ_ONCE(t->losses) != losses);
 }
 
 /*
@@ -46,17 +87,10 @@ static int scan_deliver(struct wpt_tracker *t, struct wpt_scan *s)
 static int scan_held(struct wpt_harvest *h)
 {
 	struct wpt_tracker *t = h->t;
-	struct wpt_space *space = t->space;
 	const unsigned long start = h->addr;
 	enum wpt_stop stop;
 	int ret;
 
-	if (READ_ONCE(space->hull.end) || READ_ONCE(space->lost_record)) {
-		ret = wpt_walk_lock(space, h->mm);
-		if (ret)
-			return ret;
-		wpt_walk_unlock(space, h->mm);
-	}
 	h->unsure_gen = READ_ONCE(t->unsure_gen);
 	smp_rmb();	/* whoever adds now is not counted, or is seen */
 	if (!READ_ONCE(t->lost) && !READ_ONCE(t->unsure.nr))
@@ -95,7 +129,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	};
 	enum wpt_stop stop = WPT_STOP_END;
 	unsigned int losses;
-	bool more;
+	bool lost, more;
 	int ret, err;
 
 	s->walk_end = s->start;
@@ -116,6 +150,10 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		WRITE_ONCE(t->scans, t->scans + 1);
 		WRITE_ONCE(t->last_scan, ktime_get_ns());
 	}
+	ret = scan_events(&h);
+	if (ret)
+		goto out_mm;
+	lost = READ_ONCE(t->lost);
 	losses = READ_ONCE(t->losses);
 	if (h.reset) {
 		wpt_fork_change_begin(t);
@@ -138,6 +176,10 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 			break;
 		}
 	} while (more);
+	if (!ret && scan_is_void(t, lost, losses)) {
+		ret = -ENOMEM;
+		s->walk_end = s->start;
+	}
 	if (!ret && stop == WPT_STOP_UNTRACKED)
 		ret = -EPERM;
 	wpt_stat_add(REPORTED, s->out.pages);

@@ -58,7 +58,10 @@
  *  - ENOTCONN: the tracker is not attached yet (not from ATTACH)
  *  - ESRCH:    the target exited or replaced itself by execve(2)
  *  - EINTR:    the caller was killed while it waited
- *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup)
+ *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup).  From
+ *              SCAN, with walk_end where it began, also if there was no memory to note
+ *              what happened to the target's mappings meanwhile: some pages may be
+ *              missing in what it reported.  All reads written from then on: scan anew
  *  - EDQUOT:   a limit of the user who opened the tracker is reached, see below
  *  - EFAULT:   an argument points to memory that cannot be accessed
  *
