@@ -405,6 +405,9 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
 	return wpt_mapped_next(space->mm, addr, end);
 }
 
+/* Empty page tables are gone through at once up to here: then others may run. */
+#define LOOK_AHEAD	(64UL << 30)
+
 /*
  * The next piece of an event, from @addr on.  Returns where to go on.
  */
@@ -422,7 +425,7 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 		return end;
 	}
 	addr = max(addr, iv.start);
-	end = min(end, iv.end);
+	end = min3(end, iv.end, addr + LOOK_AHEAD);
 	next = event_next(space, addr, end);
 	if (addr < next)
 		event_nothing(space, addr, next, ev);
