@@ -123,6 +123,7 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 			next = min(next, wpt_pending_next(h->t, p->start));
 			end = clamp(part_end, end, max(end, next));
 		}
+		wpt_count_unsure(h, p, (end - p->start) >> PAGE_SHIFT);
 		return wpt_do_same(h, end, p->base |
 			       (p->tracked && (h->t->lost || p->unknown) ?
 				WPTRACK_PAGE_WRITTEN : 0));
@@ -196,12 +197,13 @@ static unsigned long next_written(struct wpt_harvest *h, unsigned long end,
 
 /* Part of a mapping that is tracked as a whole, or not at all. */
 static enum wpt_stop do_part(struct wpt_harvest *h, struct vm_area_struct *vma,
-			     unsigned long end, bool tracked, bool unknown)
+			     unsigned long end, bool tracked, bool unknown, bool unsure)
 {
 	struct wpt_piece p = {
 		.vma = vma,
 		.tracked = tracked,
-		.unknown = unknown,
+		.unknown = unknown || unsure,
+		.unsure = unsure && !unknown,
 		.trackable = tracked && wpt_vma_trackable(vma),
 		.others = !list_is_singular(&h->t->space->trackers),
 	};
@@ -230,9 +232,9 @@ static enum wpt_stop do_part(struct wpt_harvest *h, struct vm_area_struct *vma,
 	}
 
 	while (h->addr < end) {
-		p.unknown = unknown;
+		p.unknown = unknown || unsure;
 		if (tracked && h->only_written) {
-			h->addr = next_written(h, end, unknown);
+			h->addr = next_written(h, end, p.unknown);
 			if (h->addr >= end)
 				break;
 		}
@@ -264,16 +266,17 @@ static bool set_part(const struct wpt_set *set, unsigned long addr,
 static enum wpt_stop do_vma(struct wpt_harvest *h, struct vm_area_struct *vma)
 {
 	unsigned long end = min(h->end, vma->vm_end), part;
-	bool tracked, unknown;
+	bool tracked, unknown, unsure;
 	enum wpt_stop stop;
 
 	while (h->addr < end) {
 		part = end;
 		tracked = set_part(&h->t->ranges, h->addr, &part);
 		unknown = set_part(&h->t->unknown, h->addr, &part);
-		if ((vma->vm_flags & VM_SHARED) || h->t->unsure_private)
-			unknown |= set_part(&h->t->unsure, h->addr, &part);
-		stop = do_part(h, vma, part, tracked, tracked && unknown);
+		unsure = ((vma->vm_flags & VM_SHARED) || h->t->unsure_private) &&
+			 set_part(&h->t->unsure, h->addr, &part);
+		stop = do_part(h, vma, part, tracked, tracked && unknown,
+			       tracked && unsure);
 		if (stop != WPT_GO_ON)
 			return stop;
 		if (h->addr < end && long_enough(h))

@@ -166,6 +166,8 @@ static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 		cat = base;
 		if (written)
 			wpt_page_note_written(p, i, pte);
+		else
+			wpt_count_unsure(h, p, 1);
 		if (written || h->t->lost || p->unknown || pending_at(p, h->addr))
 			cat |= WPTRACK_PAGE_WRITTEN;
 		if (!wpt_masks_match(h->masks, cat))
@@ -218,6 +220,8 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 	}
 	if (written)
 		note_written(p, pte);
+	else
+		wpt_count_unsure(h, p, piece_pages(p));
 	if (h->reset && p->trackable && p->chunk &&
 	    (written || !bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES))) {
 		if (piece_whole(p) && addr == p->start &&

@@ -7,6 +7,7 @@
 
 #include "arm.h"
 #include "harvest.h"
+#include "stats.h"
 
 /**
  * struct wpt_piece - the part of a mapping that lies in one chunk
@@ -18,6 +19,7 @@
  * @end:       end (exclusive)
  * @base:      categories of all its pages
  * @unknown:   the tracker knows nothing of it: all is written
+ * @unsure:    so it is only for what an event has left
  * @tracked:   it is in a range of the tracker
  * @trackable: and its pages can be armed
  * @others:    the space has other trackers
@@ -37,6 +39,7 @@ struct wpt_piece {
 	unsigned long end;
 	u64 base;
 	bool unknown;
+	bool unsure;
 	bool tracked;
 	bool trackable;
 	bool others;
@@ -52,6 +55,14 @@ struct wpt_piece {
 u64 wpt_pte_categories(pte_t pte, u64 interest);
 bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte);
 void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte);
+/* Pages are reset that read written for want of knowledge. */
+static inline void wpt_count_unsure(const struct wpt_harvest *h,
+				    const struct wpt_piece *p, unsigned long pages)
+{
+	if (unlikely(p->unsure && p->unknown && h->reset))
+		wpt_stat_add(OVER_UNSURE, pages);
+}
+
 enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
 			    u64 categories);
 enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,

@@ -51,6 +51,8 @@
 	X(OVER_UNTRACKABLE, "overreport_untrackable") \
 	/* memory for the record was short */	\
 	X(OVER_NOMEM, "overreport_nomem")	\
+	/* an event passed where nothing was mapped, and left no record of its own */ \
+	X(OVER_UNSURE, "overreport_unsure")	\
 	/* forks during which the parent was reset: all of the child's memory */ \
 	X(OVER_FORKED, "overreport_forked")	\
 	/* a marked pte was writable: must stay 0 */ \

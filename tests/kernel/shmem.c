@@ -210,6 +210,28 @@ START_TEST(dontneed_of_data_is_written)
 }
 END_TEST
 
+/* No record can be kept of all that is not there: so much is said, and counted. */
+START_TEST(doubt_about_empty_memory_is_counted)
+{
+	struct area a = { .pages = 100 * PMD_PAGES };
+	long before = stats_value("overreport_unsure");
+	struct wptrack *w;
+
+	a.p = must(mmap(NULL, a.pages * PAGE, PROT_READ | PROT_WRITE,
+			MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+	w = tracker_on(a);
+	expect_clean(w, a);
+	must(madvise(a.p, a.pages * PAGE, MADV_DONTNEED));
+	ck_assert_uint_gt(count_written(w, a), 90 * PMD_PAGES);
+	ck_assert_int_eq(stats_value("overreport_unsure"), before);
+	reset(w, a);
+	/* Where others have left a record, each page has a cause of its own. */
+	ck_assert_int_gt(stats_value("overreport_unsure"), before + 90 * PMD_PAGES);
+	expect_clean(w, a);
+	wptrack_close(w);
+}
+END_TEST
+
 START_TEST(hole_punch_is_written)
 {
 	struct map map = make_populated(_i);
@@ -329,6 +351,7 @@ static void fill_suite(Suite *s)
 	EACH_KIND(writes_of_another_process_are_not_seen);
 	EACH_KIND(write_to_the_file_is_not_seen);
 	EACH_KIND(dontneed_of_data_is_written);
+	tcase_add_test(tc, doubt_about_empty_memory_is_counted);
 	EACH_KIND(hole_punch_is_written);
 	EACH_KIND(truncate_is_written);
 	EACH_KIND(child_of_a_tracked_process_changes_nothing);
