@@ -71,28 +71,67 @@ static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/*
+ * Do pages that are empty, of which the record knows nothing, need no look?  They are
+ * clean, do not match, and a reset leaves them as they are.
+ */
+static bool passes_empty(const struct wpt_harvest *h, const struct wpt_piece *p)
+{
+	return h->only_written && p->tracked && p->chunk && !p->pending &&
+	       !h->t->lost && !p->unknown && !wpt_chunk_any_hazy(p->chunk);
+}
+
+/* The next page from index @i on, up to @n, that is dirty or armed. */
+static unsigned int next_known(const struct wpt_chunk *chunk, unsigned int i, unsigned int n)
+{
+	unsigned long word, skip = BITMAP_FIRST_WORD_MASK(i);
+	unsigned int w;
+
+	for (w = i / BITS_PER_LONG; w * BITS_PER_LONG < n; w++, skip = ~0UL) {
+		word = (READ_ONCE(chunk->dirty[w]) | READ_ONCE(chunk->armed[w])) & skip;
+		if (word)
+			return min_t(unsigned int, n, w * BITS_PER_LONG + __ffs(word));
+	}
+	return n;
+}
+
+/* From h->addr on, which is empty, to the next page that needs a look. */
+static pte_t *pass_empty(struct wpt_harvest *h, const struct wpt_piece *p, pte_t *ptep)
+{
+	const unsigned int i = wpt_page_index(h->addr);
+	const unsigned int n = i + ((p->end - h->addr) >> PAGE_SHIFT);
+	pte_t *end = ptep + next_known(p->chunk, i, n) - i, *pte;
+
+	for (pte = ptep; pte < end && pte_none(ptep_get(pte)); pte++)
+		;
+	h->addr += (unsigned long)(pte - ptep) << PAGE_SHIFT;
+	return pte;
+}
+
 static enum wpt_stop do_all(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep)
 {
-	bool first = h->reset && !h->out && ptep && p->chunk && p->tracked &&
-		     p->trackable && !p->pending && asks_written(h);
+	const bool first = h->reset && !h->out && ptep && p->chunk && p->tracked &&
+			   p->trackable && !p->pending && asks_written(h);
+	const bool passes = ptep && passes_empty(h, p);
 	enum wpt_stop stop;
 
-	while (first && h->addr < p->end) {
-		if (!(wpt_page_index(h->addr) % BITS_PER_LONG) &&
+	while (h->addr < p->end) {
+		if (passes && pte_none(ptep_get(ptep))) {
+			ptep = pass_empty(h, p, ptep);
+			if (h->addr >= p->end)
+				break;
+		}
+		if (first && !(wpt_page_index(h->addr) % BITS_PER_LONG) &&
 		    p->end - h->addr >= WPT_WORD_SIZE && wpt_first_word(p, h->addr, ptep)) {
 			h->addr += WPT_WORD_SIZE;
 			ptep += BITS_PER_LONG;
 			continue;
 		}
-		stop = wpt_first_reset(h, p, h->addr, ptep++);
+		stop = first ? wpt_first_reset(h, p, h->addr, ptep) :
+			       wpt_do_page(h, p, h->addr, ptep);
 		if (stop != WPT_GO_ON)
 			return stop;
 		h->addr += PAGE_SIZE;
-	}
-	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
-		stop = wpt_do_page(h, p, h->addr, ptep);
-		if (stop != WPT_GO_ON)
-			return stop;
 		if (ptep)
 			ptep++;
 	}
