@@ -6,6 +6,7 @@
 #   make soak         everything at random, until a write is lost (MINUTES=60)
 #   make demo         redis on a stock kernel, tracked and verified
 #   make install      module (through dkms) and tools on this machine
+#   make uninstall    takes both away
 #   make deb          Debian packages, into build/deb
 #
 # The kernel's build system reads Kbuild, never this file.
@@ -15,6 +16,7 @@ VERSION	:= $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 SRCDIR	:= $(DESTDIR)/usr/src/wptrack-$(VERSION)
 UDEVRULE := $(DESTDIR)/usr/lib/udev/rules.d/60-wptrack.rules
 SYSUSERS := $(DESTDIR)/usr/lib/sysusers.d/wptrack.conf
+AUTOLOAD := $(DESTDIR)/usr/lib/modules-load.d/wptrack.conf
 
 all: module tools
 
@@ -61,13 +63,17 @@ install-source:
 	find $(SRCDIR) \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' \
 		-o -name '.*.cmd' -o -name 'wpt-probed.h' \) -delete
 
+# With DESTDIR files are put there, and nothing of this machine is changed.
 install-module: install-source
-	-dkms remove wptrack/$(VERSION) --all
-	dkms install wptrack/$(VERSION)
 	install -D -m 644 debian/wptrack-dkms.udev $(UDEVRULE)
 	install -D -m 644 debian/wptrack-dkms.sysusers $(SYSUSERS)
+	install -D -m 644 debian/modules-load.conf $(AUTOLOAD)
+ifeq ($(DESTDIR),)
+	-[ ! -d /var/lib/dkms/wptrack/$(VERSION) ] || dkms remove wptrack/$(VERSION) --all
+	dkms install wptrack/$(VERSION)
 	systemd-sysusers $(SYSUSERS)
 	-udevadm control --reload
+endif
 
 install-tools: tools
 	$(MAKE) -C userspace O=$(CURDIR)/build/userspace install
@@ -75,8 +81,12 @@ install-tools: tools
 install: install-module install-tools
 
 uninstall:
-	-dkms remove wptrack/$(VERSION) --all
-	rm -rf $(SRCDIR) $(UDEVRULE) $(SYSUSERS)
+ifeq ($(DESTDIR),)
+	-[ ! -d /sys/module/wptrack ] || modprobe -r wptrack
+	-[ ! -d /var/lib/dkms/wptrack/$(VERSION) ] || dkms remove wptrack/$(VERSION) --all
+endif
+	rm -rf $(SRCDIR) $(UDEVRULE) $(SYSUSERS) $(AUTOLOAD)
+	$(MAKE) -C userspace uninstall
 
 # Built from a copy, so that the tree stays as it is.
 deb:

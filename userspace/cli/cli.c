@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Options that several subcommands have, and other common ground. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,12 +36,22 @@ unsigned long parse_number(const char *arg, unsigned long min,
 	return n;
 }
 
+static pid_t parse_pid(const char *arg, struct argp_state *state)
+{
+	unsigned long pid = parse_number(arg, 1, state);
+
+	/* What is cut off must not name another process. */
+	if (pid > INT_MAX)
+		argp_error(state, "'%s' is too large for a process ID", arg);
+	return pid;
+}
+
 error_t common_parse(int key, char *arg, struct argp_state *state,
 		     struct common *c)
 {
 	switch (key) {
 	case KEY_PID:
-		c->pid = parse_number(arg, 1, state);
+		c->pid = parse_pid(arg, state);
 		return 0;
 	case KEY_INTERVAL:
 		c->interval = parse_seconds(arg, 0.01, state);

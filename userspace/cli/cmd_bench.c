@@ -144,6 +144,12 @@ int cmd_bench(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	results = bench_run(&c.bench);
+	/* The first entry names the kernel. */
+	if (json_array_size(results) < 2) {
+		complain("nothing to measure: 'man wptrack' names the measures and methods, and not each measure has each method");
+		json_decref(results);
+		return EXIT_ERROR;
+	}
 	ret = any_failed(results) ? EXIT_ERROR : EXIT_OK;
 	if (c.common.json) {
 		ok = json_line(stdout, results);

@@ -54,7 +54,8 @@ static json_t *feature_names(uint64_t features)
 {
 	static const char *const names[] = {
 		"anon", "shmem", "file-private", "file-shared", "thp",
-		"hugetlb", "remote", "multi", "soft-dirty"
+		"hugetlb", "remote", "multi", "soft-dirty", "epoch", "notify",
+		"fork"
 	};
 	json_t *list = json_array();
 	size_t bit;

@@ -16,7 +16,7 @@
 static const struct {
 	const char *key, *help;
 } gauges[] = {
-	{ "trackers", "Trackers that are attached." },
+	{ "trackers", "Open trackers." },
 	{ "spaces", "Address spaces that are tracked." },
 	{ "armed", "Pages that are write-protected for tracking." },
 	{ "record_bytes", "Memory of the records." },

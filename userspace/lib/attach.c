@@ -98,7 +98,7 @@ static int attach(struct wptrack *w, int pidfd, uint64_t flags)
 				target, (unsigned long long)flags);
 	case EOPNOTSUPP:
 		return wpt_fail(w, err,
-				"cannot track %s: the wptrack module cannot do it on this kernel; 'wptrack info' says why",
+				"cannot track %s: the hook in the kernel cannot be placed (set the sysctl kernel.ftrace_enabled to 1), or it has to follow forks and cannot do so here ('wptrack info' says why)",
 				target);
 	default:
 		return wpt_fail(w, err, "cannot track %s: %s", target,

@@ -14,6 +14,7 @@ struct wptrack {
 	int fd;
 	uint64_t address_end;	/* no range reaches beyond */
 	uint64_t page_size;
+	uint64_t categories;	/* that a scan may ask for */
 };
 
 /*

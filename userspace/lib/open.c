@@ -43,6 +43,7 @@ int wpt_borrow(struct wptrack *w, int fd)
 	w->fd = fd;
 	w->address_end = info.address_end;
 	w->page_size = sysconf(_SC_PAGESIZE);
+	w->categories = info.categories;
 	return 0;
 }
 

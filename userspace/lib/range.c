@@ -19,11 +19,15 @@ static int fail_range(struct wptrack *w, int err, const char *what,
 		return wpt_fail(w, err,
 				"cannot %s from 0x%" PRIx64 " to 0x%" PRIx64 ": the start must lie before the end",
 				what, (uint64_t)arg->start, (uint64_t)arg->end);
+	if (err == EINVAL && arg->start >= w->address_end)
+		return wpt_fail(w, err,
+				"cannot %s from 0x%" PRIx64 ": that is beyond the address space, which ends at 0x%" PRIx64,
+				what, (uint64_t)arg->start, w->address_end);
 	if (err == EINVAL)
 		return wpt_fail(w, err,
-				"cannot %s from 0x%" PRIx64 " to 0x%" PRIx64 " with flags 0x%" PRIx64 ": the range lies beyond the address space (it ends at 0x%" PRIx64 ") or the module does not know a flag",
+				"cannot %s from 0x%" PRIx64 " to 0x%" PRIx64 ": the module does not know all of the flags 0x%" PRIx64,
 				what, (uint64_t)arg->start, (uint64_t)arg->end,
-				(uint64_t)arg->flags, w->address_end);
+				(uint64_t)arg->flags);
 	if (err == ENOSPC)
 		return wpt_fail(w, err,
 				"cannot %s from 0x%" PRIx64 " to 0x%" PRIx64 ": the tracker has too many separate ranges; use fewer and longer ones (they may span holes)",

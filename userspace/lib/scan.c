@@ -12,6 +12,9 @@
 static int fail_scan(struct wptrack *w, int err, const struct wptrack_scan *arg)
 {
 	const uint64_t page = w->page_size;
+	const uint64_t unknown = (arg->category_inverted | arg->category_mask |
+				  arg->category_anyof_mask | arg->return_mask) &
+				 ~w->categories;
 
 	if (err == EINVAL && arg->start % page)
 		return wpt_fail(w, err,
@@ -20,15 +23,16 @@ static int fail_scan(struct wptrack *w, int err, const struct wptrack_scan *arg)
 	if (err == EINVAL && !arg->vec != !arg->vec_len)
 		return wpt_fail(w, err,
 				"cannot scan: the array for the regions and its length must both be given, or neither");
+	if (err == EINVAL && unknown)
+		return wpt_fail(w, err,
+				"cannot scan from 0x%" PRIx64 " to 0x%" PRIx64 ": the module does not know the categories 0x%" PRIx64 "; 'wptrack info --json' names those that it knows",
+				(uint64_t)arg->start, (uint64_t)arg->end,
+				unknown);
 	if (err == EINVAL)
 		return wpt_fail(w, err,
-				"cannot scan from 0x%" PRIx64 " to 0x%" PRIx64 ": the module does not know a flag (0x%" PRIx64 ") or a category (0x%" PRIx64 "); 'wptrack info' names what it knows",
+				"cannot scan from 0x%" PRIx64 " to 0x%" PRIx64 ": the module does not know all of the flags 0x%" PRIx64,
 				(uint64_t)arg->start, (uint64_t)arg->end,
-				(uint64_t)arg->flags,
-				(uint64_t)(arg->category_inverted |
-					   arg->category_mask |
-					   arg->category_anyof_mask |
-					   arg->return_mask));
+				(uint64_t)arg->flags);
 	if (err == EPERM)
 		return wpt_fail(w, err,
 				"the scan stopped at 0x%" PRIx64 ": that memory is not tracked, or it cannot be write-protected",
