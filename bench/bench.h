@@ -33,6 +33,10 @@ struct bench_opts {
 
 extern struct bench_opts opts;
 
+/* The first name in a list of measures or methods that is none; NULL if all are. */
+const char *bench_no_measure(const char *list);
+const char *bench_no_method(const char *list);
+
 /* Take them all; the results as a JSON array, to be dropped by the caller. */
 json_t *bench_run(const struct bench_opts *o);
 

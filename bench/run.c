@@ -41,6 +41,52 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
+/* The first name in @list for which @is says no; in a buffer that is used again. */
+static const char *first_not(const char *list, bool (*is)(const char *name))
+{
+	static char name[32];
+	size_t len;
+
+	for (;; list += len + 1) {
+		len = strcspn(list, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)len, list);
+		if (!is(name))
+			return name;
+		if (!list[len])
+			return NULL;
+	}
+}
+
+static bool is_measure(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(measures); i++)
+		if (!strcmp(measures[i]->name, name))
+			return true;
+	return false;
+}
+
+static bool is_method(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(methods); i++)
+		if (!strcmp(methods[i]->name, name))
+			return true;
+	return false;
+}
+
+const char *bench_no_measure(const char *list)
+{
+	return first_not(list, is_measure);
+}
+
+const char *bench_no_method(const char *list)
+{
+	return first_not(list, is_method);
+}
+
 static void add_lines(json_t *results, FILE *f)
 {
 	char *line = NULL;

@@ -43,12 +43,19 @@ struct bench_cmd {
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct bench_cmd *c = state->input;
+	const char *no;
 
 	switch (key) {
 	case KEY_MEASURE:
+		no = bench_no_measure(arg);
+		if (no)
+			argp_error(state, "there is no measure '%s'; 'man wptrack' names them", no);
 		c->bench.measures = arg;
 		return 0;
 	case KEY_METHOD:
+		no = bench_no_method(arg);
+		if (no)
+			argp_error(state, "there is no method '%s'; 'man wptrack' names them", no);
 		c->bench.methods = arg;
 		return 0;
 	case KEY_QUICK:
@@ -146,7 +153,7 @@ int cmd_bench(int argc, char **argv)
 	results = bench_run(&c.bench);
 	/* The first entry names the kernel. */
 	if (json_array_size(results) < 2) {
-		complain("nothing to measure: 'man wptrack' names the measures and methods, and not each measure has each method");
+		complain("nothing to measure: not each measure has each method");
 		json_decref(results);
 		return EXIT_ERROR;
 	}

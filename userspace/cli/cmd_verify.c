@@ -383,7 +383,8 @@ static void summarize(const struct verify *v, const struct stats *before)
 		json_line(stdout, o);
 		return;
 	}
-	printf("%lu rounds on process %d (%s): ", v->done, v->t.pid, v->t.comm);
+	printf("%lu round%s on process %d (%s): ", v->done, v->done == 1 ? "" : "s",
+	       v->t.pid, v->t.comm);
 	print_verdict(&v->sum);
 	putchar('\n');
 	if (v->old.shared)

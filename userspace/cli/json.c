@@ -9,7 +9,7 @@
 
 bool json_line(FILE *out, json_t *object)
 {
-	int err = json_dumpf(object, out, JSON_COMPACT);
+	int err = json_dumpf(object, out, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
 	json_decref(object);
 	putc('\n', out);

@@ -50,7 +50,11 @@ int target_attach(struct target *t, pid_t pid, const char *device)
 	else
 		err = wptrack_attach_pid(t->w, pid);	/* knows the reason */
 	if (err) {
-		complain("%s", wptrack_error(t->w));
+		/* The library has heard of a file descriptor only. */
+		if (t->pidfd >= 0 && wait_until(clock_now(), t->pidfd) == WAIT_READY)
+			complain("cannot track process %d: it has exited", pid);
+		else
+			complain("%s", wptrack_error(t->w));
 		target_close(t);
 		return EXIT_ERROR;
 	}
