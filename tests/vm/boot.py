@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot a stock kernel in QEMU, run one command in it, and judge the boot.
+"""Boot a stock kernel in QEMU, run tasks in it, and judge each of them and the boot.
 
 QEMU's exit code alone proves nothing (a panic with -no-reboot exits with 0), so
 a boot counts as good only if all of these hold:
 
   - QEMU was ended by the guest through isa-debug-exit with our value,
-  - the guest reported the command's status and its own end, marked with a nonce,
+  - the guest reported the commands' status and its own end, marked with a nonce,
   - the console shows nothing that a kernel prints when something is wrong.
 """
 import functools
@@ -24,6 +24,7 @@ import env
 import image
 import root
 from cpio import Cpio
+from stream import Part, Stream
 
 EXIT_VALUE = 0x2a
 EXIT_CODE = EXIT_VALUE << 1 | 1
@@ -58,6 +59,15 @@ PASSED_ON = ["WPTRACK_TEST_SECONDS", "WPTRACK_TEST_SEED", "CK_RUN_CASE"]
 _running = set()
 
 
+class Task:
+    """A shell command line, for which the module is loaded, unless load is False."""
+    def __init__(self, command, name="command", load=True, module_args=""):
+        self.command = command
+        self.name = name
+        self.load = load
+        self.module_args = module_args
+
+
 class Options:
     """How to boot; the defaults are what most suites need."""
     full = False		# the release's own userland, module from dkms
@@ -66,9 +76,7 @@ class Options:
     files = None		# host directory that appears as /files
     timeout = 600
     append = ""
-    module = True		# carry the module into the VM
-    load = True			# and load it before the command
-    module_args = ""
+    module = True		# carry the module into the VM, and load it
     slow_disk = False		# /dev/slow: every request takes 0.3 s
     cpu = "max"
     nodes = 1			# of memory, each with an equal share and at most one CPU
@@ -87,13 +95,22 @@ class Result:
     def __init__(self, directory):
         self.directory = directory
         self.console = os.path.join(directory, "console.log")
-        self.status = None	# of the command
-        self.problems = []	# sentences
-        self.splat = []		# lines of the console
+        self.parts = []		# what became of the tasks that began, see stream.py
+        self.problems = []	# sentences, of the tasks and of the boot
         self.leaks = None	# how many kmemleak found; None: it is not there
-        self.stats = {}		# /proc/wptrack/stats after the command
         self.spurious = False
         self.seconds = 0
+        self.cpu = 0		# seconds, of QEMU
+
+    @property
+    def status(self):
+        """Of the only command."""
+        return self.parts[-1].status if self.parts else None
+
+    @property
+    def splat(self):
+        """Lines of the console."""
+        return next((p.splat for p in self.parts if p.splat), [])
 
     def ok(self):
         return self.status == 0 and not self.problems
@@ -104,85 +121,30 @@ def complaint(line):
     return SPLAT.search(line) and not HARMLESS.search(line)
 
 
-class Stream:
-    """Tell the command's output from the harness's own lines in it."""
-
-    def __init__(self, nonce, output):
-        self._mark = b"\x1e" + nonce.encode() + b" "
-        self._buf = b""
-        self._output = output
-        self._section = "boot"
-        self.status = None
-        self.ended = False
-        self.failed = []
-        self.stats = ""
-        self.unload = ""
-        self.leaks = None
-        self.gcov = ""
-
-    def _text(self, data):
-        if self._section in ("boot", "run"):
-            self._output(data)
-        elif self._section == "stats":
-            self.stats += data.decode(errors="replace")
-        elif self._section == "unload":
-            self.unload += data.decode(errors="replace")
-        elif self._section == "gcov":
-            self.gcov += data.decode(errors="replace")
-
-    def feed(self, data):
-        self._buf += data
-        while True:
-            at = self._buf.find(b"\x1e")
-            if at < 0:
-                self._text(self._buf)
-                self._buf = b""
-                return
-            self._text(self._buf[:at])
-            self._buf = self._buf[at:]
-            if not self._buf.startswith(self._mark):
-                if self._mark.startswith(self._buf):
-                    return	# more to come
-                self._text(self._buf[:1])
-                self._buf = self._buf[1:]
-                continue
-            end = self._buf.find(b"\n")
-            if end < 0:
-                return
-            word = self._buf[len(self._mark):end].decode(errors="replace")
-            self._buf = self._buf[end + 1:]
-            self._record(*(word.split(" ", 1) + [""])[:2])
-
-    def _record(self, kind, text):
-        if kind == "start":
-            self._section = "run"
-        elif kind == "status":
-            self.status = int(text)
-            self._section = "after"
-        elif kind in ("stats", "unload", "gcov"):
-            self._section = kind
-        elif kind == "leaks":
-            self.leaks = int(text)
-        elif kind == "failed":
-            self.failed.append(text)
-        elif kind == "end":
-            self.ended = True
+def _tasks(tasks, opts):
+    """What the guest is to do, as lines of its job."""
+    how = "modprobe" if opts.full else "insmod"
+    lines = []
+    for t, after in zip(tasks, tasks[1:] + [None]):
+        # To load the module takes a second of CPU.
+        keep = after and (t.load, t.module_args) == (after.load, after.module_args)
+        lines.append("task %s %s %s %s %s\n" % (
+            shlex.quote(t.name), how if opts.module and t.load else "none",
+            shlex.quote(t.module_args), "keep" if keep else "unload",
+            shlex.quote(t.command)))
+    return "".join(lines)
 
 
-def _payload(put, kernel, command, nonce, opts):
+def _payload(put, kernel, tasks, nonce, opts):
     """Everything that is particular to one boot; put(name, source or bytes)."""
-    load = "none"
-    if opts.module and opts.load:
-        load = "modprobe" if opts.full else "insmod"
-    conf = "NONCE=%s\nLOAD=%s\nMODULE_ARGS=%s\n" % (
-        nonce, load, shlex.quote(opts.module_args))
+    conf = "NONCE=%s\nFAST=%s\n" % (nonce, "" if opts.full else "yes")
     if kernel.debug:
         conf += "export CK_TIMEOUT_MULTIPLIER=%d\n" % DEBUG_SLOWNESS
     for name in PASSED_ON:
         if name in os.environ:
             conf += "export %s=%s\n" % (name, shlex.quote(os.environ[name]))
     put("conf", conf.encode())
-    put("command", (command + "\n").encode())
+    put("tasks", _tasks(tasks, opts).encode())
     put("job", os.path.join(env.TOP, "tests/vm/guest/job"))
     put("bin/vmexit", build.vmexit())
     for name, built in (("wptrack", "wptrack-static"),
@@ -197,7 +159,7 @@ def _payload(put, kernel, command, nonce, opts):
         put("files", opts.files)
 
 
-def _initramfs(path, kernel, command, nonce, opts):
+def _initramfs(path, kernel, tasks, nonce, opts):
     c = Cpio(path)
     c.device("dev/console", 0o020600, 5, 1)
     # The release's own: static, and the same wherever the harness runs.
@@ -222,7 +184,7 @@ def _initramfs(path, kernel, command, nonce, opts):
             c.file("vm/" + name, source)
         else:
             c.tree(source, "vm/" + name)
-    _payload(put, kernel, command, nonce, opts)
+    _payload(put, kernel, tasks, nonce, opts)
     if opts.module:
         c.tree(build.module(kernel), "lib/wptrack.ko")
     # Named so that the shell loads them in this order.
@@ -231,7 +193,7 @@ def _initramfs(path, kernel, command, nonce, opts):
     c.close()
 
 
-def _job_disk(path, kernel, command, nonce, opts):
+def _job_disk(path, kernel, tasks, nonce, opts):
     """The payload as a small ext4 disk, for the full userland."""
     tree = path + ".tree"
 
@@ -245,7 +207,7 @@ def _job_disk(path, kernel, command, nonce, opts):
             shutil.copytree(source, to, symlinks=True, dirs_exist_ok=True)
         else:
             shutil.copy2(source, to)
-    _payload(put, kernel, command, nonce, opts)
+    _payload(put, kernel, tasks, nonce, opts)
     build.ext4(path, "256M", source=tree)
     root.remove(tree)
 
@@ -282,7 +244,9 @@ def _timeout(kernel, opts):
 
 
 def _memory(kernel, opts):
-    return DEBUG_MEMORY if kernel.debug and opts.memory == "1G" else opts.memory
+    """In MiB."""
+    text = DEBUG_MEMORY if kernel.debug and opts.memory == "1G" else opts.memory
+    return int(text[:-1]) * {"M": 1, "G": 1024}[text[-1]]
 
 
 def _smp(kernel, opts):
@@ -291,13 +255,13 @@ def _smp(kernel, opts):
     return "%d,sockets=%d" % (opts.smp, sockets)
 
 
-def _qemu(result, kernel, command, nonce, opts):
+def _qemu(result, kernel, tasks, nonce, opts):
     where = result.directory
     # timeout: nothing may be left running if this process is killed.
     argv = ["timeout", "--foreground", "-k", "5",
             str(_timeout(kernel, opts) + 30), "qemu-system-x86_64", "-accel",
             "tcg,thread=single" if opts.icount else _accel(), *_clock(opts),
-            "-m", _memory(kernel, opts), "-smp", _smp(kernel, opts), "-nodefaults",
+            "-m", "%dM" % _memory(kernel, opts), "-smp", _smp(kernel, opts), "-nodefaults",
             "-display", "none", "-no-reboot",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             "-chardev", "file,id=con,path=" + result.console,
@@ -310,7 +274,7 @@ def _qemu(result, kernel, command, nonce, opts):
                      "-device", "nvme,drive=%s,serial=%s" % (serial, serial)])
 
     if opts.nodes > 1:
-        each = int(opts.memory.rstrip("G")) * 1024 // opts.nodes
+        each = _memory(kernel, opts) // opts.nodes
         for n in range(opts.nodes):
             argv += ["-object", "memory-backend-ram,id=node%d,size=%dM" % (n, each),
                      "-numa", "node,nodeid=%d,memdev=node%d%s"
@@ -321,12 +285,12 @@ def _qemu(result, kernel, command, nonce, opts):
     if opts.full:
         disk("wp-root", "format=raw,snapshot=on,file=" + image.full(kernel, opts.module))
         job = os.path.join(where, "job.img")
-        _job_disk(job, kernel, command, nonce, opts)
+        _job_disk(job, kernel, tasks, nonce, opts)
         disk("wp-job", "format=raw,file=" + job)
         append += " " + image.root_argument()
     else:
         initrd = os.path.join(where, "initramfs.cpio")
-        _initramfs(initrd, kernel, command, nonce, opts)
+        _initramfs(initrd, kernel, tasks, nonce, opts)
         argv += ["-initrd", initrd]
     disk("wp-scratch", "format=raw,snapshot=on,file=" + build.scratch())
     if opts.slow_disk:
@@ -336,46 +300,88 @@ def _qemu(result, kernel, command, nonce, opts):
     return argv + ["-append", (append + " " + opts.append).strip()]
 
 
-def _judge(result, code, stream, timed_out):
-    log = env.read_bytes(result.console).decode(errors="replace").splitlines()
+# Written by guest/job.
+_TASK = re.compile(r"wptrack-vm: (\w+) \S+$")
+_GONE = (("trackers", "0"), ("spaces", "0"), ("armed", "0"), ("hooks", "removed"),
+         ("anomalies", "0"))
+
+
+def consoles(log, nonce, count):
+    """The lines of the console that belong to each of so many tasks.  What comes before
+    the first task belongs to it."""
+    parts = [[] for _ in range(count)]
+    at = -1
+    for line in log:
+        m = _TASK.search(line)
+        if m and m.group(1) == nonce:
+            at += 1
+        if parts:
+            parts[min(max(at, 0), count - 1)].append(line)
+    return parts
+
+
+def judge_console(part, log):
     for i, line in enumerate(log):
         if complaint(line):
-            result.splat = log[max(0, i - 3):i + 60]
-            result.spurious = bool(SPURIOUS.search("\n".join(result.splat)))
-            result.problems.append("the kernel complained: " + line.strip())
-            break
-    result.problems += stream.failed
-    if stream.unload.strip():
-        result.problems.append("unloading: " + stream.unload.strip())
-    result.status = stream.status
-    result.leaks = stream.leaks
-    result.stats = dict((line.split(None, 1) + [""])[:2]
-                        for line in stream.stats.splitlines() if line.strip())
-    for key, want in (("trackers", "0"), ("spaces", "0"), ("armed", "0"),
-                      ("hooks", "removed"), ("anomalies", "0")):
-        have = result.stats.get(key, want)
+            part.splat = log[max(0, i - 3):i + 60]
+            part.problems.append("the kernel complained: " + line.strip())
+            return
+
+
+def judge_rest(part):
+    """What a task has left behind."""
+    if part.unload.strip():
+        part.problems.append("unloading: " + part.unload.strip())
+    for key, want in _GONE:
+        have = part.stats.get(key, want)
         if have != want:
-            result.problems.append("after the command /proc/wptrack/stats says "
-                                   "'%s %s', not '%s'" % (key, have, want))
+            part.problems.append("after the command /proc/wptrack/stats says "
+                                 "'%s %s', not '%s'" % (key, have, want))
+
+
+def _judge(result, code, stream, timed_out, nonce):
+    log = env.read_bytes(result.console).decode(errors="replace").splitlines()
+    result.parts = stream.parts or [Part("-")]
+    result.leaks = stream.leaks
+    last = result.parts[-1]
     if timed_out:
-        result.problems.append("no end after %s s" % timed_out)
+        last.died = True
+        last.problems.append("no end after %s s" % timed_out)
     elif not stream.ended or code != EXIT_CODE:
-        result.problems.append("the VM ended by itself (QEMU exit %d%s)" % (
-            code, "" if stream.status is None else ", after the command"))
-    elif stream.status is None and not stream.failed:
-        result.problems.append("the command did not report a status")
+        last.died = True
+        last.problems.append("the VM ended by itself (QEMU exit %d%s)" % (
+            code, "" if last.status is None else ", after the command"))
+    elif any(p.status is None and not p.problems for p in result.parts):
+        last.problems.append("a command did not report a status")
+    if code not in (0, EXIT_CODE) and not timed_out:
+        last.problems.append("QEMU: " + env.read(
+            os.path.join(result.directory, "qemu.log"), "").strip())
+    for part, lines in zip(result.parts, consoles(log, nonce, len(result.parts))):
+        judge_console(part, lines)
+        judge_rest(part)
+        result.problems += part.problems
+    result.spurious = any(SPURIOUS.search("\n".join(p.splat)) for p in result.parts)
 
 
-def boot(kernel, command, opts, name, output=None):
-    """Run a shell command line in a VM.  output(bytes) gets what it prints."""
+def _cpu_of(pid):
+    """Seconds of CPU that the child of a process has had so far."""
+    try:
+        child = env.read("/proc/%d/task/%d/children" % (pid, pid)).split()[0]
+        fields = env.read("/proc/%s/stat" % child).rpartition(")")[2].split()
+    except (AttributeError, IndexError, OSError):
+        return 0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def boot(kernel, tasks, opts, name, output=None):
+    """Run tasks in a VM, one after the other.  output(bytes) gets what they print."""
     directory = os.path.join(env.BUILD, "vm", name)
     root.remove(directory)
     os.makedirs(directory)
     result = Result(directory)
     env.write(result.console, "")
     nonce = secrets.token_hex(8)
-    argv = _qemu(result, kernel, command, nonce, opts)
-    stream = Stream(nonce, output or (lambda data: None))
+    argv = _qemu(result, kernel, tasks, nonce, opts)
     begin = time.monotonic()
     end = begin + _timeout(kernel, opts)
     timed_out = None
@@ -383,6 +389,8 @@ def boot(kernel, command, opts, name, output=None):
         qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=err)
     _running.add(qemu)
+    stream = Stream(nonce, output or (lambda data: None),
+                    lambda: (time.monotonic(), _cpu_of(qemu.pid)))
     try:
         while True:
             left = end - time.monotonic()
@@ -403,11 +411,9 @@ def boot(kernel, command, opts, name, output=None):
         for x in ("initramfs.cpio", "job.img"):
             if os.path.exists(os.path.join(directory, x)):
                 os.unlink(os.path.join(directory, x))
-    result.seconds = time.monotonic() - begin
-    if code not in (0, EXIT_CODE) and not timed_out:
-        result.problems.append("QEMU: " + env.read(
-            os.path.join(directory, "qemu.log"), "").strip())
+    stream.close()
+    result.seconds, result.cpu = time.monotonic() - begin, stream.cpu
     if stream.gcov:
         env.write(os.path.join(directory, "gcov.tar.gz.b64"), stream.gcov)
-    _judge(result, code, stream, timed_out)
+    _judge(result, code, stream, timed_out, nonce)
     return result

@@ -8,6 +8,7 @@ import boot
 import debug
 import figures
 import kernels
+import stream
 import suites
 import tap
 
@@ -89,29 +90,42 @@ class Tap(unittest.TestCase):
 class Stream(unittest.TestCase):
     def feed(self, text, step):
         out = []
-        s = boot.Stream(NONCE, out.append)
+        s = stream.Stream(NONCE, out.append)
         data = text.encode()
         for i in range(0, len(data), step):
             s.feed(data[i:i + step])
         return s, b"".join(out).decode()
 
     def test_output_comes_clean_however_it_is_cut(self):
-        text = (MARK + "start\nhello\n\x1enot ours\nlast" + MARK + "status 3\n" +
-                MARK + "stats\narmed 5\n" + MARK + "unload\n" + MARK + "end\n")
+        text = (MARK + "task a\nhello\n\x1enot ours\nlast" + MARK + "status 3\n" +
+                MARK + "stats\narmed 5\n" + MARK + "unload\n" + MARK + "done\n" +
+                MARK + "end\n")
         for step in range(1, len(text)):
             s, out = self.feed(text, step)
+            a, = s.parts
             self.assertEqual(out, "hello\n\x1enot ours\nlast")
-            self.assertEqual((s.status, s.ended, s.stats), (3, True, "armed 5\n"))
+            self.assertEqual(a.text, out)
+            self.assertEqual((a.status, s.ended, a.stats), (3, True, {"armed": "5"}))
 
     def test_wrong_nonce_is_output(self):
-        text = MARK + "start\n\x1e99999999 status 0\n"
+        text = MARK + "task a\n\x1e99999999 status 0\n"
         s, out = self.feed(text, 7)
-        self.assertIsNone(s.status)
+        self.assertIsNone(s.parts[0].status)
         self.assertIn("status 0", out)
 
     def test_words_of_rmmod_are_no_output(self):
-        s, out = self.feed(MARK + "unload\nrmmod: busy\n" + MARK + "end\n", 5)
-        self.assertEqual((s.unload, out), ("rmmod: busy\n", ""))
+        s, out = self.feed(MARK + "task a\n" + MARK + "unload\nrmmod: busy\n" +
+                           MARK + "end\n", 5)
+        self.assertEqual((s.parts[0].unload, out), ("rmmod: busy\n", ""))
+
+    def test_each_task_has_its_own(self):
+        s, _ = self.feed(MARK + "task a\none\n" + MARK + "status 0\n" +
+                         MARK + "stats\narmed 5\n" + MARK + "failed it is open\n" +
+                         MARK + "done\n" + MARK + "task b\ntwo\n" + MARK + "status 1\n", 9)
+        self.assertEqual([(p.name, p.text, p.status, p.stats, p.problems)
+                          for p in s.parts],
+                         [("a", "one\n", 0, {"armed": "5"}, ["it is open"]),
+                          ("b", "two\n", 1, {}, [])])
 
 
 class Console(unittest.TestCase):
@@ -126,6 +140,48 @@ class Console(unittest.TestCase):
     def test_only_int3_is_spurious(self):
         self.assertTrue(boot.SPURIOUS.search("Oops: int3: 0000 [#1] PREEMPT SMP"))
         self.assertFalse(boot.SPURIOUS.search("Oops: 0000 [#1] PREEMPT SMP"))
+
+    def judged(self, *lines):
+        parts = [stream.Part("a"), stream.Part("b")]
+        for part, log in zip(parts, boot.consoles(lines, NONCE, 2)):
+            boot.judge_console(part, log)
+        return [len(p.problems) for p in parts]
+
+    def test_complaints_belong_to_the_task_that_ran(self):
+        a, b = ["[    5.0] wptrack-vm: %s %s" % (NONCE, x) for x in "ab"]
+        bug = SPLATS.splitlines()[0]
+        self.assertEqual(self.judged(a, b), [0, 0])
+        self.assertEqual(self.judged(bug, a, b), [1, 0])
+        self.assertEqual(self.judged(a, bug, b), [1, 0])
+        self.assertEqual(self.judged(a, b, bug), [0, 1])
+
+    def test_nobody_else_says_which_task_runs(self):
+        a, b = ["[    5.0] wptrack-vm: %s %s" % (n, x)
+                for n, x in ((NONCE, "a"), ("99", "b"))]
+        self.assertEqual(self.judged(a, b, SPLATS.splitlines()[0]), [1, 0])
+
+
+class Left(unittest.TestCase):
+    def problems(self, **kw):
+        part = stream.Part("a")
+        part.stats = dict({"trackers": "0", "spaces": "0", "armed": "0",
+                           "hooks": "removed", "anomalies": "0", "scans": "7"}, **kw)
+        boot.judge_rest(part)
+        return len(part.problems)
+
+    def test_nothing(self):
+        self.assertEqual(self.problems(), 0)
+
+    def test_something(self):
+        for kw in ({"trackers": "1"}, {"spaces": "1"}, {"armed": "1"},
+                   {"hooks": "placed"}, {"anomalies": "1"}):
+            self.assertEqual(self.problems(**kw), 1, kw)
+
+    def test_words_of_rmmod(self):
+        part = stream.Part("a")
+        part.unload = "rmmod: busy\n"
+        boot.judge_rest(part)
+        self.assertEqual(len(part.problems), 1)
 
 
 def costs(ours, peer=1000, release="6.12.1", metric="first_write", unit="instructions"):
@@ -191,45 +247,60 @@ class List(unittest.TestCase):
 
 
 class Boots(unittest.TestCase):
-    def test_together_they_have_the_same_options(self):
-        for group in suites.TOGETHER:
-            for name in group:
-                self.assertEqual(suites.OPTIONS.get(name), suites.OPTIONS.get(group[0]))
+    def test_every_suite_is_in_one_boot(self):
+        names = [n for n in suites.names() if n != suites.HOST]
+        self.assertEqual(sorted(n for group in suites.boots(names) for n in group),
+                         sorted(names))
 
     def test_every_chosen_suite_is_booted_once(self):
-        chosen = ["boot", "shmem", "anon", "pins", "compat"]
-        self.assertEqual(list(suites.boots(chosen)),
-                         [("boot",), ("shmem", "anon"), ("pins",), ("compat",)])
+        chosen = ["boot", "shmem", "anon", "full", "compat", "bench"]
+        self.assertEqual(sorted(map(sorted, suites.boots(chosen))),
+                         [["anon", "boot", "shmem"], ["bench"], ["compat"], ["full"]])
 
-    def run_as(self, text, status=0):
-        """What suites.run() makes of a boot that printed this."""
+    def run_as(self, *parts):
+        """What suites.run() makes of a boot of anon and shmem in which these ran."""
         class Result:
-            problems, seconds, splat, leaks = [], 9, [], None
-        Result.status = status
-        real, suites._boot = suites._boot, lambda *a, **k: (Result, text, 0)
+            problems, splat, leaks = [], [], None
+        Result.parts = []
+        for name, text, status, problems in parts:
+            p = stream.Part(name)
+            p.output, p.status, p.problems = text.encode(), status, problems
+            Result.parts.append(p)
+        real, suites._boot = suites._boot, lambda *a, **k: (Result, 0)
         try:
-            return {n: o for n, o in suites.run(kernels.KERNELS[0], ("anon", "shmem"))}
+            return {n: [p.name for p in o.failed()] for n, o in
+                    suites.run(kernels.KERNELS[0], ("anon", "shmem"))}
         finally:
             suites._boot = real
 
+    GOOD = "1..1\nok 1 - a\n"
+
     def test_each_suite_gets_its_own_points(self):
-        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n@@ anon ends with 0 at 7\n"
-                          "@@ shmem begins at 7\n1..1\nnot ok 1 - b\n"
-                          "@@ shmem ends with 1 at 8\n")
-        self.assertFalse(out["anon"].failed())
-        self.assertEqual(out["anon"].seconds, 2)
-        self.assertEqual([p.name for p in out["shmem"].failed()], ["b"])
+        self.assertEqual(self.run_as(("anon", self.GOOD, 0, []),
+                                     ("shmem", "1..1\nnot ok 1 - b\n", 1, [])),
+                         {"anon": [], "shmem": ["b"]})
 
     def test_a_suite_that_does_not_end_fails_and_so_do_those_after_it(self):
-        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n")
-        self.assertEqual([p.name for p in out["anon"].failed()], ["end"])
-        self.assertEqual([p.name for p in out["shmem"].failed()], ["begin"])
+        self.assertEqual(self.run_as(("anon", self.GOOD, None, ["the VM ended"])),
+                         {"anon": ["end", "kernel"], "shmem": ["begin"]})
+
+    def test_nothing_ran(self):
+        self.assertEqual(self.run_as(("-", "", None, ["the VM ended"])),
+                         {"anon": ["begin"], "shmem": ["begin"]})
+
+    def test_what_a_suite_leaves_fails_it_and_not_the_other(self):
+        self.assertEqual(self.run_as(("anon", self.GOOD, 0, ["armed 5"]),
+                                     ("shmem", self.GOOD, 0, [])),
+                         {"anon": ["kernel"], "shmem": []})
 
     def test_a_suite_that_passes_but_exits_with_an_error_fails(self):
-        out = self.run_as("@@ anon begins at 5\n1..1\nok 1 - a\n@@ anon ends with 3 at 7\n"
-                          "@@ shmem begins at 7\n1..1\nok 1 - b\n"
-                          "@@ shmem ends with 0 at 8\n")
-        self.assertEqual([p.name for p in out["anon"].failed()], ["exit"])
+        self.assertEqual(self.run_as(("anon", self.GOOD, 3, []),
+                                     ("shmem", self.GOOD, 0, [])),
+                         {"anon": ["exit"], "shmem": []})
+
+    def test_a_suite_that_is_there_twice(self):
+        names = [n for group, _ in suites.TOGETHER for n in group]
+        self.assertEqual(len(names), len(set(names)))
 
 
 def main():

@@ -34,25 +34,29 @@ ONLY = {
     "full": lambda kernel: not kernel.debug,
 }
 
-# Boot options that differ from boot.Options.
-OPTIONS = {
-    "refuse": {"load": False},
-    "full": {"full": True, "memory": "2G"},
-    "pins": {"slow_disk": True},
-    # A huge page of 1 GiB is not to be had any more, now and then, once it has booted.
-    "memory": {"memory": "4G", "drivers": ("overlay",),
-               "append": "hugepagesz=1G hugepages=1"},
+# Suites that share a boot, those that take longest first, and how it differs from
+# boot.Options.  Any of them may be chosen alone: its boot is the same.
+TOGETHER = [
     # One CPU: two nodes and many forks; rep stosb is slow in the emulator.
-    "events": {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm", "append": "hugepages=24",
-               "drivers": ("lzo-rle", "zram")},
-    "soak": {"nodes": 2},
-    "cli_control": {"module_args": "unsafe_no_hook=1"},
-}
-OPTIONS.update((n, {"memory": "2G", "append": "hugepages=16"}) for n in KERNELS_OWN)
+    (("events",), {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm",
+                   "append": "hugepages=24", "drivers": ("lzo-rle", "zram")}),
+    (("refuse", "boot", "anon", "shmem", "file", "remap", "kwrites", "scanargs",
+      "trackers"), {}),
+    # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
+    ((*KERNELS_OWN, "memory"),
+     {"memory": "4G", "drivers": ("overlay",),
+      "append": "hugepagesz=2M hugepages=16 hugepagesz=1G hugepages=1"}),
+    (("threads", "fuzz", "lifecycle", "pins", CONTROL), {"slow_disk": True}),
+    (("cli", "compat", "defects", "cli_control", SOAK),
+     {"nodes": 2, "append": "numa_balancing=disable"}),
+    (("full",), {"full": True, "memory": "2G"}),
+]
 
-# Suites that share a boot, which must not differ in their options.
-TOGETHER = [("anon", "shmem", "file", "remap"), ("kwrites", "scanargs", "trackers"),
-            ("fuzz", "lifecycle"), ("cli", "compat", "defects"), tuple(KERNELS_OWN)]
+# Suites for which the module is loaded in another way, or not at all.
+LOADED = {
+    "refuse": {"load": False},
+    CONTROL: {"module_args": "unsafe_no_hook=1"},
+}
 
 # The soak runs this long instead of some seconds.
 MINUTES = float(os.environ.get("MINUTES") or 0)
@@ -65,6 +69,8 @@ CONTROLLED = [
     ("file", "shared"), ("remap", "remap"), ("threads", "long"),
     ("trackers", "several"), ("events", "events"), ("soak", "soak"),
 ]
+# These go on until a write is lost or their time is over: they get more of it.
+UNTIL_LOST = ["threads", SOAK]
 _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 
 
@@ -78,18 +84,18 @@ def default():
     return [n for n in names() if n not in ON_REQUEST]
 
 
+def _group(name):
+    return next((g for g in TOGETHER if name in g[0]), ((name,), {}))
+
+
 def boots(chosen):
-    """The chosen suites, in tuples that share a boot."""
-    left = list(chosen)
-    while left:
-        for group in TOGETHER:
-            if left[0] in group:
-                break
-        else:
-            group = (left[0],)
-        now = tuple(n for n in left if n in group)
-        left = [n for n in left if n not in now]
-        yield now
+    """The chosen suites, in tuples that share a boot; the longest first."""
+    groups = [g for g, _ in TOGETHER]
+    groups += [(n,) for n in chosen if not any(n in g for g in groups)]
+    for group in groups:
+        now = tuple(n for n in group if n in chosen)
+        if now:
+            yield now
 
 
 def runs_on(kernel, name):
@@ -104,56 +110,55 @@ def prepare(name):
 
 
 def _options(names):
-    """How to boot for suites.  What the environment says about it goes inside."""
-    options = dict(OPTIONS.get(names[0], {}))
+    """How to boot for suites of one group."""
+    options = dict(_group(names[0])[1])
     options["timeout"] = boot.Options.timeout * len(names)
     if SOAK in names:
         options["timeout"] += int(MINUTES * 60)
     options["dynamic"] = {"dynamic/" + n: os.path.join(
         env.BUILD, "userspace/dynamic", n) for n in names if n in PRELOAD}
-    if names[0] in KERNELS_OWN:
-        options["dynamic"] = {"kselftest/" + n: path
-                              for n, path in kselftest.programs().items()}
+    if any(n in KERNELS_OWN for n in names):
+        options["dynamic"].update(("kselftest/" + n, path)
+                                  for n, path in kselftest.programs().items())
         options["dynamic"]["kselftest/as_newer.so"] = build.as_newer()
     return options
 
 
 class Outcome:
-    def __init__(self, points, result=None, retried=0, seconds=None):
+    def __init__(self, points, part=None, result=None, retried=0):
         self.points = points
-        self.result = result	# of the boot
+        self.part = part	# of the boot
+        self.result = result
         self.retried = retried
-        self.seconds = seconds
 
     def failed(self):
         return [p for p in self.points if p.state == tap.FAILED]
 
 
-def _boot(kernel, name, command, **options):
+def _boot(kernel, tasks, **options):
     """Boot once; once more if, and only if, QEMU's known flaw showed up."""
     opts = boot.Options(**options)
     for retried in (0, 1):
         output = []
-        r = boot.boot(kernel, command, opts, "%s-%s" % (kernel.name, name),
-                      output.append)
-        text = b"".join(output).decode(errors="replace")
-        env.write(os.path.join(r.directory, "output.log"), text)
+        r = boot.boot(kernel, tasks, opts, "%s-%s" % (
+            kernel.name, "+".join(t.name for t in tasks)), output.append)
+        env.write(os.path.join(r.directory, "output.log"),
+                  b"".join(output).decode(errors="replace"))
         if not r.spurious:
             break
-    return r, text, retried
+    return r, retried
 
 
-_BEGIN = re.compile(r"^@@ (\S+) begins at (\d+)$", re.M)
-_END = re.compile(r"^@@ (\S+) ends with (\d+) at (\d+)$", re.M)
-
-
-def _script(names):
-    """Run suites one after the other, and say where each of them begins and ends."""
-    run = {SOAK: "WPTRACK_TEST_SECONDS=%d /tests/soak" % (MINUTES * 60)} if MINUTES else {}
-    return "; ".join("echo; echo @@ %s begins at $(date +%%s); %s; s=$?; "
-                     "echo; echo @@ %s ends with $s at $(date +%%s)" % (
-                         n, run.get(n, "/tests/" + n), n)
-                     for n in names)
+def _task(name):
+    command = "/tests/" + name
+    if name == SOAK:
+        if MINUTES:
+            command = "WPTRACK_TEST_SECONDS=%d %s" % (MINUTES * 60, command)
+        # The only one that wants it.
+        command = "sysctl -q kernel.numa_balancing=1; " + command
+    if name == CONTROL:
+        command = _control_command()
+    return boot.Task(command, name, **LOADED.get(name, {}))
 
 
 def _points(kernel, name, text, status):
@@ -178,50 +183,49 @@ def _points(kernel, name, text, status):
 
 def run(kernel, names):
     """Run suites on one kernel, in one boot; yields (name, Outcome)."""
-    if names == (CONTROL,):
-        yield CONTROL, _control(kernel)
-        return
     if names == (BENCH,):
         yield BENCH, _bench(kernel)
         return
-    r, text, retried = _boot(kernel, "+".join(names), _script(names), **_options(names))
-    begun = {m.group(1): m for m in _BEGIN.finditer(text)}
-    ended = {m.group(1): m for m in _END.finditer(text)}
+    r, retried = _boot(kernel, [_task(n) for n in names], **_options(names))
+    parts = {p.name: p for p in r.parts}
     for name in names:
-        b, e = begun.get(name), ended.get(name)
-        if e:
-            points = _points(kernel, name, text[b.end():e.start()], int(e.group(2)))
-        elif b:
-            points = _points(kernel, name, text[b.end():], 0)
-            points.append(tap.Point("end", tap.FAILED, "the suite did not come to its end"))
+        part = parts.get(name)
+        if part is None:
+            points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began: "
+                                + "; ".join(r.problems))]
+        elif name == CONTROL:
+            points = _control_points(part)
         else:
-            points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began")]
-        if name == names[-1]:
-            points += [tap.Point("kernel", tap.FAILED, x) for x in r.problems]
-            if r.leaks is not None:
-                points.append(tap.Point(
-                    "nothing leaked", tap.FAILED if r.leaks else tap.PASSED,
-                    "kmemleak found something, see the console"))
-            if not r.problems:
+            points = _points(kernel, name, part.text, part.status or 0)
+            if part.status is None:
+                points.append(tap.Point("end", tap.FAILED,
+                                        "the suite did not come to its end"))
+            points += [tap.Point("kernel", tap.FAILED, x) for x in part.problems]
+            if not part.problems:
                 points.append(tap.Point("kernel", tap.PASSED, "no complaint, nothing left"))
-        yield name, Outcome(points, r, retried,
-                            int(e.group(3)) - int(b.group(2)) if e else None)
+        if name == names[-1] and r.leaks is not None:
+            points.append(tap.Point("nothing leaked", tap.FAILED if r.leaks else tap.PASSED,
+                                    "kmemleak found something, see the console"))
+        yield name, Outcome(points, part, r, retried)
 
 
-def _control(kernel):
+_CASE = "@@ %s %s"
+
+
+def _control_command():
+    return "; ".join("echo %s; %s CK_RUN_CASE=%s WPTRACK_TEST_EVENT=nothing /tests/%s" % (
+        shlex.quote(_CASE % (s, c)),
+        "WPTRACK_TEST_SECONDS=60" if s in UNTIL_LOST else "", c, s)
+        for s, c in CONTROLLED)
+
+
+def _control_points(part):
     """Without the hook, tests of every controlled case must find lost writes."""
-    # Tests by the clock end as soon as a write is lost.
-    seconds = 60
-    mark = "@@ %s %s"
-    script = "; ".join("echo %s; CK_RUN_CASE=%s WPTRACK_TEST_SECONDS=%d "
-                       "WPTRACK_TEST_EVENT=nothing /tests/%s" % (
-        shlex.quote(mark % (s, c)), c, seconds, s) for s, c in CONTROLLED)
-    r, text, retried = _boot(kernel, CONTROL, script, module_args="unsafe_no_hook=1")
     points = []
-    if r.splat or r.status is None:
-        points.append(tap.Point("kernel", tap.FAILED, "\n".join(r.problems)))
+    if part.splat or part.status is None or part.died:
+        points.append(tap.Point("kernel", tap.FAILED, "\n".join(part.problems)))
     for s, c in CONTROLLED:
-        after = text.partition(mark % (s, c) + "\n")[2]
+        after = part.text.partition(_CASE % (s, c) + "\n")[2]
         seen = tap.parse(after.partition("@@ ")[0])
         lost = [p for p in seen if p.state == tap.FAILED and
                 _LOST.search(p.name + p.text)]
@@ -233,7 +237,7 @@ def _control(kernel):
             state, why = tap.PASSED, ""
         points.append(tap.Point("without the hook %s, %s: %d of %d tests find lost "
                                 "writes" % (s, c, len(lost), len(seen)), state, why))
-    return Outcome(points, r, retried)
+    return points
 
 
 def bench_figures(kernel, keep=None):
@@ -241,14 +245,15 @@ def bench_figures(kernel, keep=None):
     command = ("wptrack bench --json --instructions --quick --repeat 1 --size 256"
                " --measure %s --method %s --directory /none"
                % (BENCH_MEASURES, BENCH_METHODS))
-    r, text, retried = _boot(kernel, BENCH, command, icount=True, smp=1,
-                             append="hugepages=16")
+    r, retried = _boot(kernel, [boot.Task(command, BENCH)], icount=True, smp=1,
+                       append="hugepages=16")
+    part = r.parts[-1]
     if keep is not None:
-        keep += [r, retried]
+        keep += [part, r, retried]
     if r.problems or r.status:
         raise env.Fail("; ".join(r.problems) or "wptrack bench exited with %s:\n%s"
-                       % (r.status, text[-2000:]))
-    return figures.parse(text)
+                       % (r.status, part.text[-2000:]))
+    return figures.parse(part.text)
 
 
 def _bench(kernel):
