@@ -251,10 +251,10 @@ static int birth_resets(struct wpt_tracker *child, const struct wpt_fork *fork,
 }
 
 /*
- * Has what was just read from the parent's tracker been so at the fork?  @losses: how
- * often it had lost its record before.
+ * Has what was just read from the parent's tracker been so at the fork?  @records: how
+ * often an event was not recorded before.
  */
-static bool still_calm(const struct wpt_fork *fork, unsigned int losses)
+static bool still_calm(const struct wpt_fork *fork, int records)
 {
 	struct wpt_space *space = fork->t->space;
 	bool calm;
@@ -263,7 +263,7 @@ static bool still_calm(const struct wpt_fork *fork, unsigned int losses)
 	if (mutex_lock_killable(&space->lock))
 		return false;
 	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes &&
-	       !READ_ONCE(space->lost_record) && fork->t->losses == losses;
+	       atomic_read(&space->lost_records) == records;
 	mutex_unlock(&space->lock);
 	return calm;
 }
@@ -293,7 +293,7 @@ static void birth_tid(struct wpt_tracker *child)
 static struct wpt_tracker *birth(struct wpt_fork *fork)
 {
 	struct wpt_set ranges = { };
-	unsigned int losses = READ_ONCE(fork->t->losses);
+	int records = atomic_read(&fork->t->space->lost_records);
 	struct wpt_tracker *child;
 	bool calm;
 	int ret;
@@ -306,11 +306,11 @@ static struct wpt_tracker *birth(struct wpt_fork *fork)
 	ret = birth_attach(child);
 	if (!ret)
 		ret = birth_ranges(child, fork->t, &ranges);
-	calm = !ret && still_calm(fork, losses);
+	calm = !ret && still_calm(fork, records);
 	if (calm) {
 		/* For want of memory more is written than there has to be. */
 		birth_resets(child, fork, &ranges);
-		calm = still_calm(fork, losses);
+		calm = still_calm(fork, records);
 		if (!calm)
 			forget_all(child);
 	}

@@ -59,6 +59,15 @@ static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
 		wpt_record_mark_walk(group, chunk, addr);
 }
 
+/* There is no memory for what has to be recorded. */
+static void lose_record(struct wpt_space *space)
+{
+	WRITE_ONCE(space->lost_record, true);
+	/* Before anything changes: see scan_is_void(). */
+	atomic_inc(&space->lost_records);
+	smp_mb__after_atomic();
+}
+
 /* An event passes over memory that has no record and maps nothing. */
 static void event_hull(struct wpt_space *space, unsigned long start,
 		       unsigned long end, bool clears)
@@ -99,7 +108,7 @@ static void event_hole(struct wpt_space *space, unsigned long start,
 		next = min(end, wpt_chunk_end(start));
 		chunk = wpt_record_get(&space->rec, start, NULL);
 		if (IS_ERR(chunk)) {
-			WRITE_ONCE(space->lost_record, true);
+			lose_record(space);
 			return;
 		}
 		if (!test_and_set_bit(WPT_CHUNK_HOLE, &chunk->flags))
@@ -368,7 +377,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 		}
 		chunk = wpt_record_get(&space->rec, start, NULL);
 		if (IS_ERR(chunk)) {
-			WRITE_ONCE(space->lost_record, true);
+			lose_record(space);
 			return;
 		}
 	}
@@ -427,8 +436,12 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	addr = max(addr, iv.start);
 	end = min3(end, iv.end, addr + LOOK_AHEAD);
 	next = event_next(space, addr, end);
-	if (addr < next)
+	if (addr < next) {
 		event_nothing(space, addr, next, ev);
+		/* What was filled meanwhile, before a scan could know of this. */
+		smp_mb();
+		next = wpt_mapped_next(space->mm, addr, next);
+	}
 	if (next < end) {
 		end = min(end, wpt_chunk_end(next));
 		event_chunk(space, next, end, ev);

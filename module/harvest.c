@@ -123,10 +123,11 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 			next = min(next, wpt_pending_next(h->t, p->start));
 			end = clamp(part_end, end, max(end, next));
 		}
-		wpt_count_unsure(h, p, (end - p->start) >> PAGE_SHIFT);
-		return wpt_do_same(h, end, p->base |
+		stop = wpt_do_same(h, end, p->base |
 			       (p->tracked && (h->t->lost || p->unknown) ?
 				WPTRACK_PAGE_WRITTEN : 0));
+		wpt_count_unsure(h, p, (h->addr - p->start) >> PAGE_SHIFT);
+		return stop;
 	}
 }
 

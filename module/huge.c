@@ -166,8 +166,6 @@ static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 		cat = base;
 		if (written)
 			wpt_page_note_written(p, i, pte);
-		else
-			wpt_count_unsure(h, p, 1);
 		if (written || h->t->lost || p->unknown || pending_at(p, h->addr))
 			cat |= WPTRACK_PAGE_WRITTEN;
 		if (!wpt_masks_match(h->masks, cat))
@@ -182,6 +180,8 @@ static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 		if (h->out)
 			wpt_out_push(h->out, h->addr, h->addr + PAGE_SIZE,
 				     cat & h->masks->ret);
+		if (!written)
+			wpt_count_unsure(h, p, 1);
 	}
 	return WPT_GO_ON;
 }
@@ -220,8 +220,6 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 	}
 	if (written)
 		note_written(p, pte);
-	else
-		wpt_count_unsure(h, p, piece_pages(p));
 	if (h->reset && p->trackable && p->chunk &&
 	    (written || !bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES))) {
 		if (piece_whole(p) && addr == p->start &&
@@ -240,6 +238,8 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 		wpt_arm_count(WPT_ARM_UNTRACKABLE, piece_pages(p));
 	}
 	stop = wpt_do_same(h, p->end, cat);
+	if (!written)
+		wpt_count_unsure(h, p, (h->addr - addr) >> PAGE_SHIFT);
 	if (h->reset && p->pending)
 		bitmap_clear(p->pending->b, wpt_page_index(addr),
 			     (h->addr - addr) >> PAGE_SHIFT);

@@ -399,8 +399,6 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))
 			cat |= WPTRACK_PAGE_WRITTEN;
-		if (!written)
-			wpt_count_unsure(h, p, 1);
 	}
 	if (!wpt_masks_match(h->masks, cat))
 		return WPT_GO_ON;
@@ -417,6 +415,8 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 		clear_bit(i, p->pending->b);
 	if (h->out)
 		wpt_out_push(h->out, addr, addr + PAGE_SIZE, cat & h->masks->ret);
+	if (!written)
+		wpt_count_unsure(h, p, 1);
 	return WPT_GO_ON;
 }
 

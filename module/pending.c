@@ -133,8 +133,10 @@ unsigned long wpt_pending_trim(struct wpt_tracker *t, unsigned long start,
 void wpt_tracker_lose(struct wpt_tracker *t)
 {
 	wpt_stat_inc(OVER_NOMEM);
-	t->lost = true;
-	t->losses++;
+	/* In this order for who reads them without the lock. */
+	WRITE_ONCE(t->lost, true);
+	smp_wmb();
+	WRITE_ONCE(t->losses, t->losses + 1);
 }
 
 /**

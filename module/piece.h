@@ -55,11 +55,11 @@ struct wpt_piece {
 u64 wpt_pte_categories(pte_t pte, u64 interest);
 bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte);
 void wpt_page_note_written(const struct wpt_piece *p, unsigned int i, pte_t pte);
-/* Pages are reset that read written for want of knowledge. */
+/* Pages were reported and reset that read written for want of knowledge. */
 static inline void wpt_count_unsure(const struct wpt_harvest *h,
 				    const struct wpt_piece *p, unsigned long pages)
 {
-	if (unlikely(p->unsure && p->unknown && h->reset))
+	if (unlikely(p->unsure && p->unknown && h->reset && h->out))
 		wpt_stat_add(OVER_UNSURE, pages);
 }
 

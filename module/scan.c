@@ -72,12 +72,11 @@ static int scan_events(struct wpt_harvest *h)
  * pages may have been passed over that were written, and were made read-only by that
  * event, say.  All reads written from now on: the scan has to be done anew.
  */
-static bool scan_is_void(const struct wpt_tracker *t, bool lost, unsigned int losses)
+static bool scan_is_void(const struct wpt_tracker *t, bool lost, int records)
 {
 	/* After what is mapped was looked at: an event does it in the other order. */
 	smp_rmb();
-	return !lost && (READ_ONCE(t->space->lost_record) ||
-			 READ_ONCE(t->losses) != losses);
+	return !lost && atomic_read(&t->space->lost_records) != records;
 }
 
 /*
@@ -116,7 +115,8 @@ static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
  * @t: the tracker
  * @s: what is asked, and where the answer goes
  *
- * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EDQUOT, -EPERM, -EFAULT, -ESTALE.
+ * Return: 0, -ENOTCONN, -ESRCH, -EINTR, -ENOMEM, -EDQUOT, -EPERM, -EFAULT, -ESTALE,
+ * -EAGAIN (to be done anew).
  * Whatever it is, @s->walk_end, @s->out.delivered and @s->out.pages say how far it got.
  */
 int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
@@ -129,8 +129,8 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	};
 	enum wpt_stop stop = WPT_STOP_END;
 	unsigned int losses;
+	int ret, err, records;
 	bool lost, more;
-	int ret, err;
 
 	s->walk_end = s->start;
 	if (mutex_lock_killable(&t->lock))
@@ -150,6 +150,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		WRITE_ONCE(t->scans, t->scans + 1);
 		WRITE_ONCE(t->last_scan, ktime_get_ns());
 	}
+	records = atomic_read(&t->space->lost_records);
 	ret = scan_events(&h);
 	if (ret)
 		goto out_mm;
@@ -176,8 +177,9 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 			break;
 		}
 	} while (more);
-	if (!ret && scan_is_void(t, lost, losses)) {
-		ret = -ENOMEM;
+	/* Whatever else is wrong: nobody may go on from where this one has got to. */
+	if (!s->clear && scan_is_void(t, lost, records)) {
+		ret = -EAGAIN;
 		s->walk_end = s->start;
 	}
 	if (!ret && stop == WPT_STOP_UNTRACKED)

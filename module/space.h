@@ -89,6 +89,7 @@ struct wpt_space {
 	 * lock next makes everything read written (wpt_tracker.lost).
 	 */
 	bool lost_record;
+	atomic_t lost_records;		/* how often that was so */
 	/* Hull of the events that met no chunk and nothing mapped. */
 	spinlock_t hull_lock;
 	struct wpt_interval hull;	/* empty if end is 0; @hull_lock */

@@ -58,10 +58,7 @@
  *  - ENOTCONN: the tracker is not attached yet (not from ATTACH)
  *  - ESRCH:    the target exited or replaced itself by execve(2)
  *  - EINTR:    the caller was killed while it waited
- *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup).  From
- *              SCAN, with walk_end where it began, also if there was no memory to note
- *              what happened to the target's mappings meanwhile: some pages may be
- *              missing in what it reported.  All reads written from then on: scan anew
+ *  - ENOMEM:   out of memory (or over the memory limit of the caller's cgroup)
  *  - EDQUOT:   a limit of the user who opened the tracker is reached, see below
  *  - EFAULT:   an argument points to memory that cannot be accessed
  *
@@ -365,7 +362,10 @@ struct wptrack_region {
  *
  * Errors: EINVAL (unaligned @start, unknown bits, @vec 0 with @vec_len not 0),
  * EFAULT (@end below @start, @vec or the structure not writable),
- * EPERM (see %WPTRACK_SCAN_CHECK_TRACKED), E2BIG.
+ * EPERM (see %WPTRACK_SCAN_CHECK_TRACKED), E2BIG, EAGAIN: while it ran, something
+ * happened to the target's mappings that could not be noted for want of memory, so
+ * written pages may be missing in what it reported.  @walk_end is @start, whatever was
+ * delivered: scan anew, all reads written now, until one SCAN has reset all ranges.
  */
 struct wptrack_scan {
 	__u64 size;

@@ -44,6 +44,8 @@ const char *wpt_reason(int err)
 		return "the target exited or replaced itself by execve, which ends the tracking; open and attach a new tracker to go on";
 	case EINTR:
 		return "the caller was killed while it waited";
+	case EAGAIN:
+		return "the kernel had no memory to note what happened to the memory meanwhile; all of it reads written now, scan again";
 	case ENOMEM:
 		return "out of memory; free some, or raise the memory limit of this process's cgroup";
 	case EDQUOT:

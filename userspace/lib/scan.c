@@ -77,10 +77,17 @@ static int take_opts(struct wptrack *w, struct wptrack_scan *arg,
 
 int wpt_scan_once(int fd, struct wptrack_scan *arg)
 {
-	arg->walk_end = arg->start;
-	arg->regions = 0;
-	arg->pages = 0;
-	return ioctl(fd, WPTRACK_IOC_SCAN, arg) < 0 ? -errno : 0;
+	unsigned int tries = 3;
+	int err;
+
+	/* After EAGAIN all reads written, so that the next one goes through. */
+	do {
+		arg->walk_end = arg->start;
+		arg->regions = 0;
+		arg->pages = 0;
+		err = ioctl(fd, WPTRACK_IOC_SCAN, arg) < 0 ? -errno : 0;
+	} while (err == -EAGAIN && --tries);
+	return err;
 }
 
 /*
