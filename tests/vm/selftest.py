@@ -266,6 +266,7 @@ class Boots(unittest.TestCase):
             p = stream.Part(name)
             p.output, p.status, p.problems = text.encode(), status, problems
             Result.parts.append(p)
+        Result.problems = [x for p in Result.parts for x in p.problems]
         real, suites._boot = suites._boot, lambda *a, **k: (Result, 0)
         try:
             return {n: [p.name for p in o.failed()] for n, o in

@@ -191,8 +191,9 @@ def run(kernel, names):
     for name in names:
         part = parts.get(name)
         if part is None:
-            points = [tap.Point("begin", tap.FAILED, "the VM ended before the suite began: "
-                                + "; ".join(r.problems))]
+            points = [tap.Point("begin", tap.FAILED,
+                                "the VM ended before the suite began: "
+                                + "; ".join(r.parts[-1].problems))]
         elif name == CONTROL:
             points = _control_points(part)
         else:
