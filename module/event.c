@@ -415,7 +415,7 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
 }
 
 /* Empty page tables are gone through at once up to here: then others may run. */
-#define LOOK_AHEAD	(64UL << 30)
+#define LOOK_AHEAD	(16UL << 30)
 
 /*
  * The next piece of an event, from @addr on.  Returns where to go on.

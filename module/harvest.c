@@ -17,7 +17,7 @@
 #include "walk.h"
 
 /* Empty page tables are gone through at once up to here: then the clock is looked at. */
-#define LOOK_AHEAD	(64UL << 30)
+#define LOOK_AHEAD	(16UL << 30)
 
 static bool long_enough(struct wpt_harvest *h)
 {
