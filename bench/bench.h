@@ -99,7 +99,7 @@ struct measure {
 extern const struct measure measure_fault, measure_arm, measure_scan,
 			    measure_flat, measure_sparse, measure_untracked,
 			    measure_fork, measure_memory, measure_gc,
-			    measure_threads, measure_hold;
+			    measure_threads, measure_hold, measure_server;
 
 /* clock.c */
 uint64_t clock_read(void);

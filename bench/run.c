@@ -20,7 +20,7 @@ static const struct method *const methods[] = {
 static const struct measure *const measures[] = {
 	&measure_fault, &measure_arm, &measure_scan, &measure_flat, &measure_sparse,
 	&measure_untracked, &measure_fork, &measure_memory, &measure_gc,
-	&measure_threads, &measure_hold,
+	&measure_threads, &measure_hold, &measure_server,
 };
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))

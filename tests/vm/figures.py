@@ -34,6 +34,10 @@ TITLES = {
     "max_hold": "locks held at most, microseconds",
     "gc_round": "write-watch round, 16 MiB heap",
     "threads_first_write": "first write, per page",
+    "server_request": "redis, a request, all in all",
+    "server_cpu": "redis, a request, CPU of the server",
+    "server_snapshot": "redis, a snapshot",
+    "server_pages": "redis, pages found by a snapshot",
 }
 
 
