@@ -414,9 +414,6 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
 	return wpt_mapped_next(space->mm, addr, end);
 }
 
-/* Empty page tables are gone through at once up to here: then others may run. */
-#define LOOK_AHEAD	(16UL << 30)
-
 /*
  * The next piece of an event, from @addr on.  Returns where to go on.
  */
@@ -434,10 +431,11 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 		return end;
 	}
 	addr = max(addr, iv.start);
-	end = min3(end, iv.end, addr + LOOK_AHEAD);
+	end = min(end, iv.end);
 	next = event_next(space, addr, end);
-	if (addr < next) {
+	if (addr < next)
 		event_nothing(space, addr, next, ev);
+	if (addr < next && (ev == EVENT_CLEAR || ev == EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
 		next = wpt_mapped_next(space->mm, addr, next);
