@@ -103,15 +103,20 @@ enum wait_result target_wait(const struct target *t, double deadline)
 
 #define PF_EXITING	0x4		/* linux/sched.h, in /proc/PID/stat */
 
-/* Is it on its way out?  It was told to, has begun, or has no memory any more. */
-static bool leaving(pid_t pid)
+/*
+ * Is it on its way out?  It was told to, has begun, or has no memory any more.  *@dead:
+ * out: its first thread has ended.
+ */
+static bool leaving(pid_t pid, bool *dead)
 {
 	const unsigned long long kill_bit = 1ULL << (SIGKILL - 1);
 	bool found = false, killed = false;
 	unsigned long long pending;
 	unsigned int flags = 0;
-	char path[32], line[512], *rest;
+	char path[32], line[512], *rest, state = 'X';
 	FILE *f;
+
+	*dead = true;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	f = fopen(path, "re");
@@ -131,24 +136,30 @@ static bool leaving(pid_t pid)
 		return true;
 	/* After the name, which may hold anything: state and five numbers. */
 	if (fgets(line, sizeof(line), f) && (rest = strrchr(line, ')')))
-		sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %u", &flags);
+		sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags);
 	fclose(f);
+	*dead = state == 'Z' || state == 'X';
 	return !found || killed || flags & PF_EXITING;
 }
 
-/* On a busy machine the last steps of an exit can take seconds. */
+/*
+ * On a busy machine the last steps of an exit can take seconds.  And the pidfd says
+ * nothing as long as a thread that we trace, and have not waited for, is a zombie.
+ */
 bool target_gone(const struct target *t)
 {
 	const double begin = clock_now();
 	enum wait_result r;
+	bool going, dead;
 
 	do {
 		r = wait_until(clock_now() + 0.2, t->pidfd);
 		if (r != WAIT_TIME)
 			return r == WAIT_READY;
+		going = leaving(t->pid, &dead);
 	} while (clock_now() < begin + 1 ||
-		 (clock_now() < begin + 20 && leaving(t->pid)));
-	return false;
+		 (clock_now() < begin + 20 && going && !dead));
+	return dead;
 }
 
 int target_failed(const struct target *t, int err)
