@@ -6,9 +6,9 @@
 static struct kmem_cache *chunk_cache;
 static struct kmem_cache *group_cache;
 
-/* Their users pay for chunks as if each had bits for hazy pages. */
-#define HAZY_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
-#define CHUNK_COST	(sizeof(struct wpt_chunk) + HAZY_BYTES)
+/* Their users pay for chunks as if each had bits for pages that are hazy or away. */
+#define BITS_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
+#define CHUNK_COST	(sizeof(struct wpt_chunk) + 2 * BITS_BYTES)
 
 /* So many are gone through under the locks: 16 GiB of memory. */
 #define SPLIT_GROUPS	128
@@ -18,6 +18,7 @@ static void chunk_free_rcu(struct rcu_head *head)
 	struct wpt_chunk *chunk = container_of(head, struct wpt_chunk, rcu);
 
 	kfree(chunk->hazy);
+	kfree(chunk->away);
 	kmem_cache_free(chunk_cache, chunk);
 }
 
@@ -394,22 +395,45 @@ void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,
 	wpt_group_visit(group, addr);
 }
 
-/* Room for hazy bits, NULL if memory is short.  Does not sleep. */
-static unsigned long *chunk_hazy_bits(struct wpt_chunk *chunk)
+/* Room for bits, one a page; NULL if memory is short.  Does not sleep. */
+static unsigned long *chunk_bits(unsigned long **place, gfp_t gfp)
 {
-	unsigned long *bits, *old = READ_ONCE(chunk->hazy);
+	unsigned long *bits, *old = READ_ONCE(*place);
 
 	if (old)
 		return old;
-	bits = kzalloc(HAZY_BYTES, RECORD_UNPAID | __GFP_ACCOUNT);
+	bits = kzalloc(BITS_BYTES, RECORD_UNPAID | __GFP_ACCOUNT | gfp);
 	if (!bits)
 		return NULL;
 	/* The notifier may be making them too. */
-	old = cmpxchg(&chunk->hazy, NULL, bits);
+	old = cmpxchg(place, NULL, bits);
 	if (!old)
 		return bits;
 	kfree(bits);
 	return old;
+}
+
+static unsigned long *chunk_hazy_bits(struct wpt_chunk *chunk)
+{
+	return chunk_bits(&chunk->hazy, 0);
+}
+
+/**
+ * wpt_chunk_set_away() - a page stays clean without a mark
+ * @chunk: its chunk
+ * @i:     its index there; its page table is locked
+ *
+ * This happens in reclaim, whose reserves are not for us.  Does not sleep.
+ *
+ * Return: false if memory is short, and it is not.
+ */
+bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i)
+{
+	unsigned long *bits = chunk_bits(&chunk->away, __GFP_NOMEMALLOC);
+
+	if (bits)
+		set_bit(i, bits);
+	return bits;
 }
 
 /**
@@ -550,7 +574,7 @@ void wpt_record_settle(struct wpt_group *group, struct wpt_chunk *chunk,
  */
 unsigned long wpt_record_bytes(struct wpt_record *rec)
 {
-	unsigned long index, hazy = 0;
+	unsigned long index, bits = 0;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
 	unsigned int i;
@@ -558,11 +582,13 @@ unsigned long wpt_record_bytes(struct wpt_record *rec)
 	xa_for_each(&rec->groups, index, group)
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			chunk = rcu_dereference(group->chunk[i]);
-			hazy += chunk && READ_ONCE(chunk->hazy);
+			if (chunk)
+				bits += !!READ_ONCE(chunk->hazy) +
+					!!READ_ONCE(chunk->away);
 		}
 	return atomic_long_read(&rec->nr_groups) * sizeof(struct wpt_group) +
 	       atomic_long_read(&rec->nr_chunks) * sizeof(struct wpt_chunk) +
-	       hazy * HAZY_BYTES;
+	       bits * BITS_BYTES;
 }
 
 /**

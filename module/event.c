@@ -14,6 +14,8 @@
  *    now may find it zapped by this same event, after others have seen what was
  *    written.  Otherwise they become hazy: it may be made read-only.  Of memory
  *    without a chunk a hull is kept.
+ *  - Pages that were away become armed again, or dirty; which pages may go away and
+ *    stay clean is noted.  See carry.c.
  *  - Everything else keeps its state, and the chunk must be walked: an armed
  *    page that comes back without its mark is found there.  (Not so if all pages
  *    are dirty already, as in each copy-on-write fault.)
@@ -29,7 +31,9 @@
 #include <linux/hugetlb.h>
 #include <linux/userfaultfd_k.h>
 
+#include "carry.h"
 #include "chunk.h"
+#include "compat/entry.h"
 #include "compat/syscall.h"
 #include "event.h"
 #include "ptwalk.h"
@@ -130,6 +134,18 @@ enum event_kind {
 	EVENT_UNMAP,	/* as above, or ptes moved in from another address */
 };
 
+/**
+ * struct event - an event that begins
+ * @kind:  what it may leave behind
+ * @forks: page tables are being copied: nobody can fault meanwhile
+ * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
+ */
+struct event {
+	enum event_kind kind;
+	bool forks;
+	unsigned long *took;
+};
+
 static enum event_kind event_kind(const struct mmu_notifier_range *range)
 {
 	switch (range->event) {
@@ -146,15 +162,69 @@ static enum event_kind event_kind(const struct mmu_notifier_range *range)
 }
 
 /*
+ * Private memory is made read-only by PROTECTION_PAGE for fork() alone, which holds the
+ * mmap_lock for writing, and has locked the mapping.
+ */
+static bool event_forks(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
+}
+
+/* Does it fill empty pages elsewhere?  UFFDIO_MOVE is for one's own memory. */
+static bool event_moves(const struct wpt_space *space,
+			const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR && current->mm == space->mm &&
+	       wpt_in_ioctl();
+}
+
+/* Reclaim, or migration by and to the CPU: may pages stay clean that it takes? */
+static bool event_carries(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR &&
+	       range->end <= wpt_chunk_end(range->start);
+}
+
+/* A page that is away.  Returns true if it is armed again. */
+static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep,
+		       const struct event *ev)
+{
+	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
+
+	if (wpt_carry_back(pte)) {
+		wpt_carry_resume(chunk, i, ptep);
+		return true;
+	}
+	if (ev->forks && wpt_pte_away(pte))
+		return false;
+	wpt_chunk_clear_away(chunk, i);
+	if (ev->took && wpt_pte_away(pte)) {
+		__set_bit(i, ev->took);
+	} else {
+		set_bit(i, chunk->dirty);
+		wpt_stat_inc(OVER_SWAPPED);
+	}
+	return false;
+}
+
+/*
  * One page that is not dirty, under the lock of its page table.  @ptep is NULL if
  * there is none, or if the page is part of a huge entry.
  */
 static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
-		       pte_t *ptep, enum event_kind kind)
+		       pte_t *ptep, const struct event *ev)
 {
 	unsigned int i = wpt_page_index(addr);
+	enum event_kind kind = ev->kind;
 
+	if (wpt_chunk_away(chunk, i) && test_bit(i, chunk->armed)) {
+		if (!event_away(chunk, i, ptep, ev))
+			return;
+		pte = ptep_get(ptep);
+	}
 	if (test_bit(i, chunk->armed)) {
+		if (ev->took && ptep && wpt_pte_armed(pte) && wpt_carry_back(pte))
+			__set_bit(i, ev->took);
 		if (kind == EVENT_UNMAP || pte_none(pte)) {
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
@@ -208,12 +278,12 @@ static unsigned long not_dirty(const struct wpt_chunk *chunk, unsigned long addr
  * Returns true if any of them may change without our knowing.
  */
 static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
-			unsigned long end, pte_t pte, enum event_kind ev)
+			unsigned long end, pte_t pte, const struct event *ev)
 {
 	unsigned long first = not_dirty(chunk, start, end), addr;
 
 	/* To armed pages of an entry that stays one, or is split, nothing happens. */
-	if (ev != EVENT_UNMAP && !pte_none(pte) &&
+	if (ev->kind != EVENT_UNMAP && !pte_none(pte) &&
 	    bitmap_full(chunk->armed, WPT_CHUNK_PAGES))
 		return first < end;
 	for (addr = first; addr < end;
@@ -261,7 +331,7 @@ static void mark_moving(pte_t *ptep)
  * @i on.  @ptep: the pte of @base.  Returns true if any of them was not dirty.
  */
 static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int i,
-		       unsigned int end, pte_t *ptep, enum event_kind ev)
+		       unsigned int end, pte_t *ptep, const struct event *ev)
 {
 	const unsigned int base = round_down(i, BITS_PER_LONG);
 	const unsigned int w = base / BITS_PER_LONG;
@@ -272,8 +342,8 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 	if (end - base < BITS_PER_LONG)
 		todo &= BITMAP_LAST_WORD_MASK(end);
 	/* See event_page(): if they are still there, nothing happens to those. */
-	if (ev == EVENT_PROTECT || ev == EVENT_CLEAR)
-		quiet = READ_ONCE(chunk->armed[w]);
+	if (ev->kind == EVENT_PROTECT || (ev->kind == EVENT_CLEAR && !ev->took))
+		quiet = READ_ONCE(chunk->armed[w]) & ~wpt_chunk_away_word(chunk, w);
 	for (left = todo; left; left &= left - 1) {
 		i = __ffs(left);
 		pte = ptep_get(ptep + i);
@@ -287,7 +357,7 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 /* Returns false if the page table has vanished. */
 static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		       pmd_t *pmdp, unsigned long start, unsigned long end,
-		       enum event_kind ev)
+		       const struct event *ev)
 {
 	const unsigned int first = wpt_page_index(start);
 	const unsigned int n = first + ((end - start) >> PAGE_SHIFT);
@@ -306,7 +376,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 				   ((unsigned long)base << PAGE_SHIFT), i, n,
 				   ptep - first + base, ev);
 	}
-	for (addr = start, pte = ptep; addr < end && ev == EVENT_UNMAP;
+	for (addr = start, pte = ptep; addr < end && ev->kind == EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
 		unseen |= !pte_present(ptep_get(pte));
 		mark_moving(pte);
@@ -319,24 +389,44 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	return true;
 }
 
+/* A huge entry may be split into entries of migration. */
+static void event_huge_took(const struct wpt_chunk *chunk, unsigned long start,
+			    unsigned long end, pmd_t pmd, unsigned long *took)
+{
+	unsigned int i = wpt_page_index(start);
+	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
+
+	if (!wpt_pmd_armed(pmd) || !wpt_carry_back(wpt_pmd_as_pte(pmd)))
+		return;
+	for_each_set_bit_from(i, chunk->armed, n)
+		if (!test_bit(i, chunk->dirty))
+			__set_bit(i, took);
+}
+
 /* Returns false if the entry is not huge any more. */
 static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		       pmd_t *pmdp, unsigned long start, unsigned long end,
-		       enum event_kind ev)
+		       const struct event *event)
 {
+	struct event ev = *event;
 	spinlock_t *ptl = pmd_lock(space->mm, pmdp);
 	pmd_t pmd = READ_ONCE(*pmdp);
 	bool huge = wpt_pmd_is_huge(pmd);
 	struct page *page = wpt_pmd_page(pmd);
-	bool moving = ev == EVENT_UNMAP;
+	bool moving = ev.kind == EVENT_UNMAP;
 
 	/*
 	 * mremap() moves hugetlb pages with no more than this; nothing that a page
 	 * of hugetlb keeps survives any other.
 	 */
-	if (huge && ev == EVENT_CLEAR && page && PageHuge(page))
-		ev = EVENT_UNMAP;
-	if (huge && event_pages(chunk, start, end, wpt_pmd_as_pte(pmd), ev))
+	if (huge && page && PageHuge(page)) {
+		if (ev.kind == EVENT_CLEAR)
+			ev.kind = EVENT_UNMAP;
+		ev.took = NULL;
+	}
+	if (huge && ev.took)
+		event_huge_took(chunk, start, end, pmd, ev.took);
+	if (huge && event_pages(chunk, start, end, wpt_pmd_as_pte(pmd), &ev))
 		mark_walk(space, chunk, start);
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
@@ -348,19 +438,19 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 
 /* No record, and nothing mapped. */
 static void event_nothing(struct wpt_space *space, unsigned long start,
-			  unsigned long end, enum event_kind ev)
+			  unsigned long end, enum event_kind kind)
 {
-	if (ev == EVENT_CLEAR || ev == EVENT_REPLACE)
+	if (kind == EVENT_CLEAR || kind == EVENT_REPLACE)
 		event_hole(space, start, end);
-	else if (ev == EVENT_PROTECT)
+	else if (kind == EVENT_PROTECT)
 		event_hull(space, start, end, false);
-	else if (ev == EVENT_UNMAP)
+	else if (kind == EVENT_UNMAP)
 		moves_unseen(space, start);
 }
 
 /* The part [start, end) of one chunk. */
 static void event_chunk(struct wpt_space *space, unsigned long start,
-			unsigned long end, enum event_kind ev)
+			unsigned long end, const struct event *ev)
 {
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, start);
 	unsigned long next;
@@ -372,7 +462,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	if (!chunk) {
 		/* Nothing armed and nothing mapped, so far. */
 		if (kind == WPT_PMD_NONE) {
-			event_nothing(space, start, end, ev);
+			event_nothing(space, start, end, ev->kind);
 			return;
 		}
 		chunk = wpt_record_get(&space->rec, start, NULL);
@@ -399,7 +489,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
-	if (ev == EVENT_UNMAP)
+	if (ev->kind == EVENT_UNMAP)
 		moves_unseen(space, start);
 }
 
@@ -418,7 +508,7 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
  * The next piece of an event, from @addr on.  Returns where to go on.
  */
 static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
-				 unsigned long end, enum event_kind ev)
+				 unsigned long end, const struct event *ev)
 {
 	struct wpt_cover *cover;
 	struct wpt_interval iv;
@@ -434,8 +524,8 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	end = min(end, iv.end);
 	next = event_next(space, addr, end);
 	if (addr < next)
-		event_nothing(space, addr, next, ev);
-	if (addr < next && (ev == EVENT_CLEAR || ev == EVENT_REPLACE)) {
+		event_nothing(space, addr, next, ev->kind);
+	if (addr < next && (ev->kind == EVENT_CLEAR || ev->kind == EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
 		next = wpt_mapped_next(space->mm, addr, next);
@@ -453,12 +543,12 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
  * the record has nothing to learn but that there is an event.
  */
 static bool event_known(struct wpt_space *space, unsigned long addr, unsigned long end,
-			enum event_kind ev)
+			enum event_kind kind)
 {
 	struct wpt_chunk *chunk;
 	bool known;
 
-	if (end - addr != PAGE_SIZE || ev == EVENT_UNMAP)
+	if (end - addr != PAGE_SIZE || kind == EVENT_UNMAP)
 		return false;
 	rcu_read_lock();
 	chunk = wpt_record_chunk(&space->rec, addr);
@@ -483,6 +573,8 @@ int wpt_event_start(struct mmu_notifier *mn,
 	unsigned long addr = range->start & PAGE_MASK;
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
+	struct event ev = { .kind = event_kind(range), .forks = event_forks(range) };
+	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
 	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
 		return 0;
@@ -490,17 +582,23 @@ int wpt_event_start(struct mmu_notifier *mn,
 		wpt_fork_event(space, range);
 
 	/* A harvest sees the event under way, or we see what it did. */
-	wpt_space_event_add(space, range, addr, end);
+	wpt_space_event_add(space, range, addr, end, event_moves(space, range));
 	wpt_stat_inc(EVENTS);
 	trace_wptrack_event(space->id, addr, end, range->event);
 
-	if (event_known(space, addr, end, event_kind(range)))
+	if (event_known(space, addr, end, ev.kind))
 		return 0;
+	if (event_carries(range)) {
+		bitmap_zero(took, WPT_CHUNK_PAGES);
+		ev.took = took;
+	}
 	while (addr < end) {
-		addr = event_piece(space, addr, end, event_kind(range));
+		addr = event_piece(space, addr, end, &ev);
 		if (mmu_notifier_range_blockable(range))
 			cond_resched();
 	}
+	if (ev.took && !bitmap_empty(took, WPT_CHUNK_PAGES))
+		wpt_carry_begin(space, range, took);
 	return 0;
 }
 
@@ -516,5 +614,7 @@ void wpt_event_end(struct mmu_notifier *mn,
 
 	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
 		return;
+	if (event_carries(range))
+		wpt_carry_end(space, range);
 	wpt_space_event_del(space, range);
 }

@@ -35,6 +35,7 @@ static void forget_bits(struct wpt_space *space, struct wpt_chunk *chunk,
 	wpt_chunk_clear_hazy(chunk, i, n - i);
 	for (; i < n; i++) {
 		clear_bit(i, chunk->armed);
+		wpt_chunk_clear_away(chunk, i);
 		clear_bit(i, chunk->dirty);
 	}
 	wpt_record_mark_walk(wpt_record_group(&space->rec, start), chunk, start);

@@ -102,6 +102,7 @@ static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
 	struct wpt_chunk *chunk = p->chunk;
 
 	bitmap_zero(chunk->armed, WPT_CHUNK_PAGES);
+	wpt_chunk_clear_away_all(chunk);
 	wpt_chunk_clear_hazy(chunk, 0, WPT_CHUNK_PAGES);
 	bitmap_zero(chunk->dirty, WPT_CHUNK_PAGES);
 	wpt_record_mark_walk(p->group, chunk, p->start);
@@ -143,6 +144,7 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 	else
 		clear_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
 	bitmap_fill(p->chunk->armed, WPT_CHUNK_PAGES);
+	wpt_chunk_clear_away_all(p->chunk);
 	bitmap_zero(p->chunk->dirty, WPT_CHUNK_PAGES);
 	if (written)
 		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);

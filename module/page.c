@@ -8,6 +8,8 @@
 #include <linux/userfaultfd_k.h>
 
 #include "arm.h"
+#include "carry.h"
+#include "compat/entry.h"
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"
@@ -43,14 +45,22 @@ u64 wpt_pte_categories(pte_t pte, u64 interest)
 	return cat;
 }
 
+/* A page that was armed and has lost its mark. */
+static bool stays_clean(const struct wpt_piece *p, unsigned int i, pte_t pte)
+{
+	return wpt_chunk_away(p->chunk, i) && p->trackable &&
+	       (p->vma->vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE &&
+	       (wpt_pte_away(pte) || wpt_carry_back(pte));
+}
+
 /*
  * Was the page written, as far as the record and its pte tell?  Called with the
  * page table locked; if there is none, @pte is none.
  *
  * The only ways to "no" are a pte that we armed at this address and that still
- * is armed, and a page that was empty and maps nothing that this mapping can
- * have written to: nothing, the zero page, or the cache of a file behind a
- * read-only pte.
+ * is armed, one that went away armed (see carry.c), and a page that was empty and maps
+ * nothing that this mapping can have written to: nothing, the zero page, or the cache
+ * of a file behind a read-only pte.
  *
  * In a private mapping these prove it: who wrote had a page of his own, and if
  * that is gone again, so is what was written.  In a shared mapping the data
@@ -66,7 +76,7 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	if (p->chunk && test_bit(i, p->chunk->dirty))
 		return true;
 	if (p->chunk && test_bit(i, p->chunk->armed))
-		return !wpt_pte_armed(pte);
+		return !wpt_pte_armed(pte) && !stays_clean(p, i, pte);
 	if (p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
 		return true;
@@ -122,6 +132,7 @@ static void piece_flush(struct wpt_piece *p, unsigned long addr, unsigned long e
 static void piece_armed(struct wpt_piece *p, unsigned long addr)
 {
 	set_bit(wpt_page_index(addr), p->chunk->armed);
+	wpt_chunk_clear_away(p->chunk, wpt_page_index(addr));
 	piece_flush(p, addr, addr + PAGE_SIZE);
 }
 
@@ -140,6 +151,7 @@ static __always_inline unsigned long word_reset(struct wpt_piece *p, unsigned in
 	pages = wpt_arm_word(p->vma, ptep, pages, want);
 	if (!pages)
 		return 0;
+	wpt_chunk_clear_away_word(chunk, w, pages);
 	/* Atomic, as elsewhere one bit at a time. */
 	atomic_long_or(pages, (atomic_long_t *)&chunk->armed[w]);
 	atomic_long_andnot(pages, (atomic_long_t *)&chunk->dirty[w]);
@@ -183,6 +195,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 			return WPT_GO_ON;
 		}
 		clear_bit(i, chunk->armed);
+		wpt_chunk_clear_away(chunk, i);
 		wpt_chunk_clear_hazy(chunk, i, 1);
 		clear_bit(i, chunk->dirty);
 		/* From now on only its pte tells whether it is written. */
@@ -356,6 +369,8 @@ enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		wpt_page_note_written(p, i, pte);
 		return page_reset(h, p, addr, ptep, pte);
 	}
+	if (wpt_chunk_away(p->chunk, i))
+		wpt_carry_resume(p->chunk, i, ptep);
 	if (wpt_pte_empty(pte) || test_bit(i, p->chunk->armed))
 		return WPT_GO_ON;
 	/* One that is held is counted when it is found written, the next time. */
@@ -395,6 +410,8 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			stop = page_arm_clean(h, p, addr, ptep, &written);
 			if (stop != WPT_GO_ON)
 				return stop;
+		} else if (p->chunk && wpt_chunk_away(p->chunk, i)) {
+			wpt_carry_resume(p->chunk, i, ptep);
 		}
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))

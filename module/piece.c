@@ -18,10 +18,14 @@ void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p)
 {
 	struct wpt_chunk *chunk = p->chunk;
 	DECLARE_BITMAP(known, WPT_CHUNK_PAGES);
+	unsigned int w;
 
 	if (p->end - p->start != WPT_CHUNK_SIZE)
 		return;
-	bitmap_or(known, chunk->dirty, chunk->armed, WPT_CHUNK_PAGES);
+	/* What comes back writable tells nobody. */
+	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
+		known[w] = chunk->dirty[w] |
+			   (chunk->armed[w] & ~wpt_chunk_away_word(chunk, w));
 	if (!bitmap_full(known, WPT_CHUNK_PAGES))
 		return;
 	clear_bit(WPT_CHUNK_WALK, &chunk->flags);

@@ -203,23 +203,39 @@ int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set)
  * @key:   what tells it from others that are under way
  * @start: first address
  * @end:   end (exclusive)
+ * @mover: it may fill empty pages elsewhere, and tell nobody
  *
  * A full barrier: a harvest sees the event under way, or the caller sees what it
  * did.  Does not sleep.
  */
 void wpt_space_event_add(struct wpt_space *space, const void *key,
-			 unsigned long start, unsigned long end)
+			 unsigned long start, unsigned long end, bool mover)
 {
-	struct wpt_event_slot *slot = space->event_slot;
-	struct wpt_event_slot *last = slot + WPT_EVENT_SLOTS;
+	struct wpt_event_slot *slot, *place = NULL;
+	bool spoilt;
 
 	spin_lock(&space->event_lock);
-	while (slot < last && slot->key)
-		slot++;
-	if (slot < last)
-		*slot = (struct wpt_event_slot){ key, start, end };
-	else
+	spoilt = space->events_unplaced;
+	for (slot = space->event_slot;
+	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++) {
+		if (!slot->key) {
+			place = slot;
+		} else if (mover || slot->mover ||
+			   (slot->start < end && start < slot->end)) {
+			slot->spoilt = true;
+			spoilt = true;
+		}
+	}
+	if (place) {
+		place->key = key;
+		place->start = start;
+		place->end = end;
+		place->mover = mover;
+		place->spoilt = spoilt;
+		place->took = false;
+	} else {
 		space->events_unplaced++;
+	}
 	spin_unlock(&space->event_lock);
 	atomic_inc(&space->events);
 	smp_mb__after_atomic();
@@ -247,6 +263,42 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
 	else
 		space->events_unplaced--;
 	spin_unlock(&space->event_lock);
+}
+
+/**
+ * wpt_space_event_slot() - where an event has its place
+ * @space: the space
+ * @key:   as it was given when it began.  Called by who did that: nobody else frees it.
+ *
+ * Return: its slot, or NULL if there was none.
+ */
+struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key)
+{
+	struct wpt_event_slot *slot;
+
+	for (slot = space->event_slot;
+	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++)
+		if (READ_ONCE(slot->key) == key)
+			return slot;
+	return NULL;
+}
+
+/**
+ * wpt_space_event_spoilt() - has another event come in the way of one?
+ * @space: the space
+ * @slot:  of the event, which has not ended
+ *
+ * If not, one that begins from now on over its pages locks their page tables after the
+ * caller, who has them locked.
+ */
+bool wpt_space_event_spoilt(struct wpt_space *space, const struct wpt_event_slot *slot)
+{
+	bool spoilt;
+
+	spin_lock(&space->event_lock);
+	spoilt = slot->spoilt;
+	spin_unlock(&space->event_lock);
+	return spoilt;
 }
 
 /**

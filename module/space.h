@@ -36,11 +36,25 @@ struct wpt_cover {
 	struct wpt_set set;
 };
 
-/* Where an event is under way; @key is NULL if the slot is free. */
+/**
+ * struct wpt_event_slot - where an event is under way
+ * @key:    what tells it from others; NULL if the slot is free
+ * @start:  first address
+ * @end:    end (exclusive)
+ * @mover:  it may fill empty pages anywhere else
+ * @spoilt: another one is or was under way over some of its pages, or may have filled
+ *          them
+ * @took:   @pages are valid; only its own task looks at these two
+ * @pages:  of its only chunk: those that stay clean if they go away.  See carry.c.
+ */
 struct wpt_event_slot {
 	const void *key;
 	unsigned long start;
 	unsigned long end;
+	bool mover;
+	bool spoilt;
+	bool took;
+	DECLARE_BITMAP(pages, WPT_CHUNK_PAGES);
 };
 
 #define WPT_EVENT_SLOTS	8
@@ -104,7 +118,9 @@ void wpt_space_exit(void);
 struct wpt_space *wpt_space_get(struct mm_struct *mm);
 void wpt_space_put(struct wpt_space *space);
 void wpt_space_event_add(struct wpt_space *space, const void *key,
-			 unsigned long start, unsigned long end);
+			 unsigned long start, unsigned long end, bool mover);
+struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key);
+bool wpt_space_event_spoilt(struct wpt_space *space, const struct wpt_event_slot *slot);
 void wpt_space_event_del(struct wpt_space *space, const void *key);
 void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
 			  unsigned long *pages);

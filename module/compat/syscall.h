@@ -9,16 +9,32 @@
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
+#define WPT_NR_IOCTL_IA32	54
 #define WPT_NR_MREMAP_IA32	163
+#define WPT_NR_IOCTL_X32	514
+
+static inline int wpt_syscall_nr(void)
+{
+	return syscall_get_nr(current, task_pt_regs(current));
+}
 
 /* Is the current task, which is in a system call, in mremap()? */
 static inline bool wpt_in_mremap(void)
 {
-	int nr = syscall_get_nr(current, task_pt_regs(current));
+	if (in_ia32_syscall())
+		return wpt_syscall_nr() == WPT_NR_MREMAP_IA32;
+	return (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) == __NR_mremap;
+}
+
+/* In ioctl(), if it is in a system call at all?  64-bit numbers do for x32 as well. */
+static inline bool wpt_in_ioctl(void)
+{
+	int nr = wpt_syscall_nr();
 
 	if (in_ia32_syscall())
-		return nr == WPT_NR_MREMAP_IA32;
-	return (nr & ~__X32_SYSCALL_BIT) == __NR_mremap;
+		return nr == WPT_NR_IOCTL_IA32;
+	nr &= ~__X32_SYSCALL_BIT;
+	return nr == __NR_ioctl || nr == WPT_NR_IOCTL_X32;
 }
 
 #endif /* WPT_COMPAT_SYSCALL_H */

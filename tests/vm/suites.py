@@ -47,7 +47,7 @@ TOGETHER = [
      {"memory": "4G", "drivers": ("overlay",),
       "append": "hugepagesz=2M hugepages=16 hugepagesz=1G hugepages=1"}),
     (("threads", "fuzz", "lifecycle", "pins", CONTROL), {"slow_disk": True}),
-    (("cli", "compat", "defects", "cli_control", SOAK),
+    (("cli", "compat", "defects", "cli_control", "carry", SOAK),
      {"nodes": 2, "append": "numa_balancing=disable"}),
     (("full",), {"full": True, "memory": "2G"}),
 ]

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reclaim and migration take a page's pte, and our mark with it, and bring back another
+ * one later.  The page was not written for that.  It is carried over if all of this
+ * holds:
+ *
+ *  1. When an event began that takes pages away, the page was anonymous and armed.
+ *  2. No other event was under way over the page from then until this one ended, and
+ *     nothing that might have filled it if it was empty (UFFDIO_MOVE tells of where it
+ *     takes pages from, and not of where it puts them).
+ *  3. When it ended, the page was not dirty, and its pte was an entry of swap, or one of
+ *     migration that does not remember write permission.
+ *
+ * Now the page is "away", and the entry stands for the data that the page held when it
+ * was armed.  Until its pte was taken, writes had to pass the hook, which makes the page
+ * dirty.  Such an entry is put in the place of a pte by reclaim or migration of the page
+ * that is mapped there, in an event over it, so it was this one; a page that came to be
+ * mapped there by copy-on-write did so in an event of its own; and if the pte became
+ * empty, nobody but UFFDIO_MOVE and mremap(), which unmaps first, puts an entry there.
+ *
+ * What can become of an entry without an event?  Swap comes back by a fault or by
+ * swapoff, read-only or writable, with the data that went.  A migration entry that
+ * remembers no write permission becomes a read-only pte, or an entry or a page of a
+ * device, which is not "away" nor "back".  A read-only pte is made writable by a write
+ * fault alone, which passes the hook.  A pte that came back writable says nothing and is
+ * written.  It cannot become read-only again, or go away, without an event, and
+ *
+ *  4. the first event that passes over a page that is away ends this: it looks before
+ *     it does anything.  If the page is back and read-only, it is armed again, and the
+ *     event finds an armed page as any other.  If not, the page becomes dirty: it might
+ *     come back, be written and be made read-only before this event is over.
+ *
+ * There are two exceptions to the latter.  An event that takes pages away may find the
+ * entry of another: a huge page is split into migration entries, and then these are
+ * looked through.  The same three conditions hold for it, with an entry in the place of
+ * the armed pte: if that was exchanged for another one, which reclaim or migration would
+ * have to do, the page would have been mapped, and they hold its lock from before they
+ * tell of the event, without which nobody can map it.  And fork(): it copies page tables
+ * with the mmap_lock held for writing, so that nothing comes back from swap meanwhile.
+ *
+ * A harvest has the page table locked and does likewise: back and read-only is clean,
+ * and armed again; an entry is clean; all else is written.
+ *
+ * The pte that comes back is not flushed from any TLB: the page was read-only when its
+ * pte was taken, and has been nothing else since.
+ *
+ * Who may write to the page without a fault?  Nobody had it when it was armed, and who
+ * has asked to write to it since has passed the hook.
+ *
+ * To private memory without write permission a debugger writes through a read-only pte.
+ * Such pages are not armed, mprotect() takes the mark of those that are, and is an event
+ * for those that are away, or are about to be.  Shared memory is not carried: what comes
+ * back is writable for the most part.
+ */
+#include "carry.h"
+#include "compat/entry.h"
+#include "ptwalk.h"
+#include "stats.h"
+
+/**
+ * wpt_carry_back() - can this be a page that was away, or that may go away, unwritten?
+ * @pte: what is found at its address
+ *
+ * Devices write to pages of their own through their own page tables.
+ */
+bool wpt_carry_back(pte_t pte)
+{
+	struct page *page;
+
+	if (!pte_present(pte) || !(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
+		return false;
+	page = wpt_pte_page(pte);
+	return page && wpt_page_anon(page) && !is_zone_device_page(page);
+}
+
+/**
+ * wpt_carry_resume() - a page that is away and was not written is armed if it is back
+ * @chunk: its chunk
+ * @i:     the page
+ * @ptep:  its pte, with the page table locked
+ */
+void wpt_carry_resume(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
+{
+	if (!ptep || !wpt_carry_back(ptep_get(ptep)))
+		return;
+	wpt_chunk_clear_away(chunk, i);
+	wpt_pte_mark(ptep);
+}
+
+/**
+ * wpt_carry_begin() - an event has begun that may take clean pages away
+ * @space: the space
+ * @key:   of the event, which is over a part of one chunk
+ * @pages: the pages, a bit each
+ */
+void wpt_carry_begin(struct wpt_space *space, const void *key,
+		     const unsigned long *pages)
+{
+	struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
+
+	if (!slot)
+		return;
+	bitmap_copy(slot->pages, pages, WPT_CHUNK_PAGES);
+	slot->took = true;
+}
+
+/* Its page table is locked; @ptep is the pte of the chunk's first page. */
+static void carry_pages(struct wpt_chunk *chunk, const unsigned long *pages, pte_t *ptep)
+{
+	unsigned int i, nr = 0;
+
+	for_each_set_bit(i, pages, WPT_CHUNK_PAGES) {
+		if (!test_bit(i, chunk->armed) || test_bit(i, chunk->dirty) ||
+		    !wpt_pte_away(ptep_get(ptep + i)))
+			continue;
+		if (!wpt_chunk_set_away(chunk, i))
+			break;
+		nr++;
+	}
+	wpt_stat_add(CARRIED, nr);
+}
+
+/**
+ * wpt_carry_end() - such an event ends
+ * @space: the space
+ * @key:   of the event, which still has its place
+ *
+ * Called where the event's start was called: the reverse map or the mappings are
+ * locked, page tables are not.  Does not sleep.
+ */
+void wpt_carry_end(struct wpt_space *space, const void *key)
+{
+	struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
+	struct wpt_chunk *chunk;
+	unsigned long next;
+	spinlock_t *ptl;
+	pmd_t *pmdp;
+	pte_t *ptep;
+
+	if (!slot || !slot->took || READ_ONCE(slot->spoilt))
+		return;
+	rcu_read_lock();
+	chunk = wpt_record_chunk(&space->rec, slot->start);
+	if (!chunk || wpt_pmd_find(space->mm, slot->start, &pmdp, &next) != WPT_PMD_TABLE)
+		goto out;
+	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, slot->start & WPT_CHUNK_MASK, &ptl);
+	if (!ptep)
+		goto out;
+	/* One that begins from now on is still to look at these pages. */
+	if (!wpt_space_event_spoilt(space, slot))
+		carry_pages(chunk, slot->pages, ptep);
+	pte_unmap_unlock(ptep, ptl);
+out:
+	rcu_read_unlock();
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What an entry that is not present stands for: newer kernels have new words for it. */
+#ifndef WPT_COMPAT_ENTRY_H
+#define WPT_COMPAT_ENTRY_H
+
+#include <linux/mm.h>
+#include <linux/swap.h>
+
+#if defined(WPT_HAVE_ENTRY_SOFTLEAF)
+#include <linux/leafops.h>
+
+static inline bool wpt_entry_away(pte_t pte)
+{
+	softleaf_t entry = softleaf_from_pte(pte);
+
+	return softleaf_is_swap(entry) ||
+	       (softleaf_is_migration(entry) && !softleaf_is_migration_write(entry));
+}
+
+#else
+#include <linux/swapops.h>
+
+static inline bool wpt_entry_away(pte_t pte)
+{
+	swp_entry_t entry = pte_to_swp_entry(pte);
+
+	if (!non_swap_entry(entry))
+		return true;
+#ifdef SWP_MIGRATION_READ_EXCLUSIVE
+	if (swp_type(entry) == SWP_MIGRATION_READ_EXCLUSIVE)
+		return true;
+#endif
+#ifdef SWP_MIGRATION_READ
+	if (swp_type(entry) == SWP_MIGRATION_READ)
+		return true;
+#endif
+	return false;
+}
+
+#endif
+
+/* A page in swap, or one that is being moved and will come back read-only. */
+static inline bool wpt_pte_away(pte_t pte)
+{
+	return !pte_none(pte) && !pte_present(pte) && wpt_entry_away(pte);
+}
+
+#endif /* WPT_COMPAT_ENTRY_H */
