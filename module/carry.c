@@ -17,6 +17,15 @@
  * that is mapped there, in an event over it, so it was this one; a page that came to be
  * mapped there by copy-on-write did so in an event of its own; and if the pte became
  * empty, nobody but UFFDIO_MOVE and mremap(), which unmaps first, puts an entry there.
+ * Who takes pages away holds the lock of the page from before the event begins until
+ * after it ends, and without it a fault cannot map it again, to be written and taken a
+ * second time within the same event.
+ *
+ * There is one event that ends before its change is done: the collapse into a huge page.
+ * But the mmap_lock, the mapping and the reverse map stay locked for writing until it is.
+ * When it ends there is no page table in its place, so nothing is carried; what was away
+ * has been decided at its start (4.); and the huge page, or the small ones if it fails,
+ * are writable or as they were.
  *
  * What can become of an entry without an event?  Swap comes back by a fault or by
  * swapoff, read-only or writable, with the data that went.  A migration entry that
@@ -53,6 +62,7 @@
  * back is writable for the most part.
  */
 #include "carry.h"
+#include "chunk_bits.h"
 #include "compat/entry.h"
 #include "ptwalk.h"
 #include "stats.h"

@@ -2,13 +2,13 @@
 #include <linux/slab.h>
 
 #include "chunk.h"
+#include "chunk_bits.h"
 
 static struct kmem_cache *chunk_cache;
 static struct kmem_cache *group_cache;
 
-/* Their users pay for chunks as if each had bits for pages that are hazy or away. */
-#define BITS_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
-#define CHUNK_COST	(sizeof(struct wpt_chunk) + 2 * BITS_BYTES)
+/* Their users pay for chunks as if each had all the bits that are made on demand. */
+#define CHUNK_COST	(sizeof(struct wpt_chunk) + WPT_CHUNK_BITS_MAX)
 
 /* So many are gone through under the locks: 16 GiB of memory. */
 #define SPLIT_GROUPS	128
@@ -17,8 +17,7 @@ static void chunk_free_rcu(struct rcu_head *head)
 {
 	struct wpt_chunk *chunk = container_of(head, struct wpt_chunk, rcu);
 
-	kfree(chunk->hazy);
-	kfree(chunk->away);
+	wpt_chunk_free_bits(chunk);
 	kmem_cache_free(chunk_cache, chunk);
 }
 
@@ -27,12 +26,10 @@ static void group_free_rcu(struct rcu_head *head)
 	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
 }
 
-#define RECORD_UNPAID	(GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC)
-
 /* Without an account nothing may sleep. */
 static gfp_t record_gfp(const struct wpt_account *acct)
 {
-	return acct ? GFP_KERNEL_ACCOUNT : RECORD_UNPAID;
+	return acct ? GFP_KERNEL_ACCOUNT : WPT_GFP_EVENT;
 }
 
 static void *record_alloc(struct kmem_cache *cache, size_t cost,
@@ -58,14 +55,14 @@ static void *record_alloc(struct kmem_cache *cache, size_t cost,
 static void *record_alloc_event(struct wpt_record *rec, struct kmem_cache *cache,
 				bool *unpaid)
 {
-	void *p = kmem_cache_zalloc(cache, RECORD_UNPAID | __GFP_ACCOUNT);
+	void *p = kmem_cache_zalloc(cache, WPT_GFP_EVENT | __GFP_ACCOUNT);
 
 	*unpaid = false;
 	if (p)
 		return p;
 	if (atomic_long_read(&rec->nr_unpaid) >= WPT_UNPAID_MAX)
 		return ERR_PTR(-ENOMEM);
-	p = kmem_cache_zalloc(cache, RECORD_UNPAID);
+	p = kmem_cache_zalloc(cache, WPT_GFP_EVENT);
 	if (!p)
 		return ERR_PTR(-ENOMEM);
 	atomic_long_inc(&rec->nr_unpaid);
@@ -395,93 +392,6 @@ void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,
 	wpt_group_visit(group, addr);
 }
 
-/* Room for bits, one a page; NULL if memory is short.  Does not sleep. */
-static unsigned long *chunk_bits(unsigned long **place, gfp_t gfp)
-{
-	unsigned long *bits, *old = READ_ONCE(*place);
-
-	if (old)
-		return old;
-	bits = kzalloc(BITS_BYTES, RECORD_UNPAID | __GFP_ACCOUNT | gfp);
-	if (!bits)
-		return NULL;
-	/* The notifier may be making them too. */
-	old = cmpxchg(place, NULL, bits);
-	if (!old)
-		return bits;
-	kfree(bits);
-	return old;
-}
-
-static unsigned long *chunk_hazy_bits(struct wpt_chunk *chunk)
-{
-	return chunk_bits(&chunk->hazy, 0);
-}
-
-/**
- * wpt_chunk_set_away() - a page stays clean without a mark
- * @chunk: its chunk
- * @i:     its index there; its page table is locked
- *
- * This happens in reclaim, whose reserves are not for us.  Does not sleep.
- *
- * Return: false if memory is short, and it is not.
- */
-bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i)
-{
-	unsigned long *bits = chunk_bits(&chunk->away, __GFP_NOMEMALLOC);
-
-	if (bits)
-		set_bit(i, bits);
-	return bits;
-}
-
-/**
- * wpt_chunk_set_hazy() - an event passes over an empty page
- * @chunk: its chunk
- * @i:     its index there
- *
- * If memory is short, all pages are hazy.  Does not sleep.
- */
-void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i)
-{
-	unsigned long *bits = chunk_hazy_bits(chunk);
-
-	/* May be set already, mostly is, and setting it is slow. */
-	if (!bits)
-		set_bit(WPT_CHUNK_HAZY, &chunk->flags);
-	else if (!test_bit(i, bits))
-		set_bit(i, bits);
-}
-
-/**
- * wpt_chunk_clear_hazy() - pages are not hazy any more
- * @chunk: their chunk
- * @i:     index of the first
- * @nr:    how many there are
- *
- * If memory is short they may stay so.  An event that begins meanwhile may set them
- * again, and the caller looks for one after.  The space is locked.  Does not sleep.
- */
-void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr)
-{
-	unsigned long *bits = READ_ONCE(chunk->hazy);
-
-	if (test_bit(WPT_CHUNK_HAZY, &chunk->flags)) {
-		bits = chunk_hazy_bits(chunk);
-		if (!bits)
-			return;
-		/* The others stay hazy: each by itself, before all together are not. */
-		bitmap_fill(bits, WPT_CHUNK_PAGES);
-		/* Orders the bits before the flag that stands for them. */
-		smp_mb__before_atomic();
-		clear_bit(WPT_CHUNK_HAZY, &chunk->flags);
-	}
-	for (; bits && nr; i++, nr--)
-		if (test_bit(i, bits))
-			clear_bit(i, bits);
-}
-
 /**
  * wpt_record_split() - let huge pages be split at the next write to them
  * @rec:   the record; the caller holds the space lock
@@ -583,12 +493,11 @@ unsigned long wpt_record_bytes(struct wpt_record *rec)
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			chunk = rcu_dereference(group->chunk[i]);
 			if (chunk)
-				bits += !!READ_ONCE(chunk->hazy) +
-					!!READ_ONCE(chunk->away);
+				bits += wpt_chunk_bits_bytes(chunk);
 		}
 	return atomic_long_read(&rec->nr_groups) * sizeof(struct wpt_group) +
 	       atomic_long_read(&rec->nr_chunks) * sizeof(struct wpt_chunk) +
-	       bits * BITS_BYTES;
+	       bits;
 }
 
 /**

@@ -17,7 +17,7 @@
  * A page that is armed and not dirty can be away as well: it went to swap, or is being
  * moved, and no event has passed over it since.  See carry.c.
  *
- * Most memory is never hazy, nor away: room for these bits is made when the first is set.
+ * Most memory is never hazy, nor away: see chunk_bits.h.
  *
  * No chunk means that all its pages are 0 0 0.  Where a page table exists, the
  * bits of a chunk change under its lock.  Elsewhere (no page table, nothing to
@@ -61,12 +61,15 @@ static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
+/* Where the notifier makes room for what it has to note, one may not sleep. */
+#define WPT_GFP_EVENT	(GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
 struct wpt_chunk {
 	DECLARE_BITMAP(dirty, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
 	unsigned long flags;
-	unsigned long *hazy;	/* a bit a page, or NULL: none; stays once it is there */
-	unsigned long *away;	/* likewise; under the lock of its page table */
+	unsigned long *hazy;	/* these two: see chunk_bits.h */
+	unsigned long *away;
 	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };
@@ -197,66 +200,6 @@ static inline void wpt_group_visit(struct wpt_group *group, unsigned long addr)
 	if (!test_bit(i, &group->map))
 		set_bit(i, &group->map);
 }
-
-static inline bool wpt_chunk_hazy(const struct wpt_chunk *chunk, unsigned int i)
-{
-	const unsigned long *hazy = READ_ONCE(chunk->hazy);
-
-	return (hazy && test_bit(i, hazy)) || test_bit(WPT_CHUNK_HAZY, &chunk->flags);
-}
-
-static inline bool wpt_chunk_any_hazy(const struct wpt_chunk *chunk)
-{
-	const unsigned long *hazy = READ_ONCE(chunk->hazy);
-
-	return (hazy && !bitmap_empty(hazy, WPT_CHUNK_PAGES)) ||
-	       test_bit(WPT_CHUNK_HAZY, &chunk->flags);
-}
-
-/* Those that share word @w of the record. */
-static inline unsigned long wpt_chunk_away_word(const struct wpt_chunk *chunk,
-						unsigned int w)
-{
-	const unsigned long *away = READ_ONCE(chunk->away);
-
-	return away ? READ_ONCE(away[w]) : 0;
-}
-
-static inline bool wpt_chunk_away(const struct wpt_chunk *chunk, unsigned int i)
-{
-	const unsigned long *away = READ_ONCE(chunk->away);
-
-	return away && test_bit(i, away);
-}
-
-static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
-{
-	unsigned long *away = READ_ONCE(chunk->away);
-
-	if (unlikely(away) && test_bit(i, away))
-		clear_bit(i, away);
-}
-
-static inline void wpt_chunk_clear_away_word(struct wpt_chunk *chunk, unsigned int w,
-					     unsigned long pages)
-{
-	unsigned long *away = READ_ONCE(chunk->away);
-
-	if (unlikely(away) && away[w] & pages)
-		atomic_long_andnot(pages, (atomic_long_t *)&away[w]);
-}
-
-static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
-{
-	unsigned int w;
-
-	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
-		wpt_chunk_clear_away_word(chunk, w, ~0UL);
-}
-
-bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i);
-void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i);
-void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr);
 
 /* What the log has made of a write. */
 enum wpt_logged {

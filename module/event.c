@@ -33,6 +33,7 @@
 
 #include "carry.h"
 #include "chunk.h"
+#include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/syscall.h"
 #include "event.h"
@@ -202,7 +203,10 @@ static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep,
 		__set_bit(i, ev->took);
 	} else {
 		set_bit(i, chunk->dirty);
-		wpt_stat_inc(OVER_SWAPPED);
+		if (ev->kind == EVENT_UNMAP || pte_none(pte))
+			wpt_stat_inc(OVER_ZAPPED);
+		else
+			wpt_stat_inc(OVER_SWAPPED);
 	}
 	return false;
 }

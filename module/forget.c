@@ -3,6 +3,7 @@
  * The opposite of a harvest: marks are taken away and records freed where nobody
  * tracks any more.
  */
+#include "chunk_bits.h"
 #include "harvest.h"
 #include "ptwalk.h"
 #include "sym.h"

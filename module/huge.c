@@ -8,6 +8,7 @@
  */
 #include <linux/hugetlb.h>
 
+#include "chunk_bits.h"
 #include "piece.h"
 #include "ptwalk.h"
 #include "split.h"

@@ -9,6 +9,7 @@
 
 #include "arm.h"
 #include "carry.h"
+#include "chunk_bits.h"
 #include "compat/entry.h"
 #include "piece.h"
 #include "ptwalk.h"

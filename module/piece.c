@@ -3,6 +3,7 @@
  * What surrounds the work on one chunk in a harvest: the notifier bracket, the
  * flush, the record's flags, the pending sets of the other trackers.
  */
+#include "chunk_bits.h"
 #include "piece.h"
 #include "sym.h"
 

@@ -2,6 +2,7 @@
 /*
  * A chunk with a page table in a harvest.
  */
+#include "chunk_bits.h"
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bits of a chunk that most memory never needs: room for those of all its pages is made
+ * when the first is set, and stays.  They change under the lock of the page table, where
+ * there is one, as the others do.
+ */
+#ifndef WPT_CHUNK_BITS_H
+#define WPT_CHUNK_BITS_H
+
+#include "chunk.h"
+
+#define WPT_CHUNK_BITS_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
+/* Of all kinds of them. */
+#define WPT_CHUNK_BITS_MAX	(2 * WPT_CHUNK_BITS_BYTES)
+
+static inline bool wpt_chunk_hazy(const struct wpt_chunk *chunk, unsigned int i)
+{
+	const unsigned long *hazy = READ_ONCE(chunk->hazy);
+
+	return (hazy && test_bit(i, hazy)) || test_bit(WPT_CHUNK_HAZY, &chunk->flags);
+}
+
+static inline bool wpt_chunk_any_hazy(const struct wpt_chunk *chunk)
+{
+	const unsigned long *hazy = READ_ONCE(chunk->hazy);
+
+	return (hazy && !bitmap_empty(hazy, WPT_CHUNK_PAGES)) ||
+	       test_bit(WPT_CHUNK_HAZY, &chunk->flags);
+}
+
+/* Those that share word @w of the record. */
+static inline unsigned long wpt_chunk_away_word(const struct wpt_chunk *chunk,
+						unsigned int w)
+{
+	const unsigned long *away = READ_ONCE(chunk->away);
+
+	return away ? READ_ONCE(away[w]) : 0;
+}
+
+static inline bool wpt_chunk_away(const struct wpt_chunk *chunk, unsigned int i)
+{
+	const unsigned long *away = READ_ONCE(chunk->away);
+
+	return away && test_bit(i, away);
+}
+
+static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
+{
+	unsigned long *away = READ_ONCE(chunk->away);
+
+	if (unlikely(away) && test_bit(i, away))
+		clear_bit(i, away);
+}
+
+static inline void wpt_chunk_clear_away_word(struct wpt_chunk *chunk, unsigned int w,
+					     unsigned long pages)
+{
+	unsigned long *away = READ_ONCE(chunk->away);
+
+	if (unlikely(away) && away[w] & pages)
+		atomic_long_andnot(pages, (atomic_long_t *)&away[w]);
+}
+
+static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
+{
+	unsigned int w;
+
+	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
+		wpt_chunk_clear_away_word(chunk, w, ~0UL);
+}
+
+bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i);
+void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i);
+void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr);
+void wpt_chunk_free_bits(struct wpt_chunk *chunk);
+
+/* Memory that they take now. */
+static inline unsigned long wpt_chunk_bits_bytes(const struct wpt_chunk *chunk)
+{
+	return (!!READ_ONCE(chunk->hazy) + !!READ_ONCE(chunk->away)) *
+	       WPT_CHUNK_BITS_BYTES;
+}
+
+#endif /* WPT_CHUNK_BITS_H */
