@@ -203,8 +203,11 @@ int wpt_hook_get(void)
 void wpt_hook_put(void)
 {
 	mutex_lock(&hook_lock);
-	if (!--hook_users)
+	if (!--hook_users) {
+		/* It may be waiting since an earlier one was the last. */
+		cancel_delayed_work(&hook_remove_work);
 		schedule_delayed_work(&hook_remove_work, HOOK_LINGER);
+	}
 	mutex_unlock(&hook_lock);
 }
 

@@ -11,7 +11,7 @@
 
 #define PAGES	1100
 #define LONG	20	/* seconds */
-#define SHORT	3
+#define SHORT	2
 
 static struct world world_of(enum map_kind kind)
 {

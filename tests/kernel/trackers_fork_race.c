@@ -196,7 +196,7 @@ static void end_child(struct wptrack *c, pid_t pid)
 START_TEST(threads_that_write_while_the_parent_forks)
 {
 	long before = stats_value("overreport_forked");
-	double end = seconds() + run_seconds(30);
+	double end = seconds() + run_seconds(10);
 	pthread_t threads[2];
 	size_t differ = 0;
 
@@ -225,7 +225,7 @@ START_TEST(resets_while_the_parent_forks)
 {
 	static uint64_t known[PAGES];
 	long before = stats_value("overreport_forked");
-	double end = seconds() + run_seconds(40);
+	double end = seconds() + run_seconds(12);
 	pthread_t threads[2];
 	size_t differ = 0;
 	int round;
