@@ -7,6 +7,7 @@
 #include "common.h"
 #include "maps.h"
 #include "swap.h"
+#include "uffd.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -420,6 +421,42 @@ START_TEST(swapoff_brings_pages_back_clean)
 }
 END_TEST
 
+/* As if nobody tracked it: without waiting, and without an error. */
+START_TEST(userfaultfd_moves_pages_in_swap)
+{
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct area a = begin(&w), to = anon(PAGES);
+	size_t i, tries;
+	int fd;
+
+	if (!uffd_has_move())
+		skip("UFFDIO_MOVE came with Linux 6.8");
+	track(w, to, 0);
+	expect_clean(w, to);
+	for (i = 0; i < PAGES; i++)
+		a.p[i * PAGE + 8] = i % 251;
+	settle(w, a);
+	out(w, a);
+	fd = must(uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING));
+	for (i = 0; i < PAGES; i += 3) {
+		/* It does not wait for who has locked the page. */
+		for (tries = 0; uffd_move(fd, to.p + i * PAGE, a.p + i * PAGE, PAGE);
+		     tries++)
+			ck_assert_msg(errno == EAGAIN && tries < 1000, "page %zu: %s",
+				      i, strerror(errno));
+		m->w[i] = 1;
+	}
+	close(fd);
+	expect_no_lost(w, to, m, GET, "memory of a userfaultfd");
+	expect_no_lost(w, a, m, GET, "moved away");
+	for (i = 0; i < PAGES; i += 3)
+		ck_assert_uint_eq(to.p[i * PAGE + 8], i % 251);
+	touch_random(to, m, 6);
+	expect_no_lost(w, to, m, RESET, "memory of a userfaultfd");
+}
+END_TEST
+
 /* To the other node and back. */
 static void move(struct area a, int node)
 {
@@ -522,6 +559,7 @@ static void fill(Suite *s)
 	tcase_add_test(tc, a_reset_forgets_that_it_was_away);
 	tcase_add_test(tc, without_a_mark_it_is_written);
 	tcase_add_test(tc, resets_by_another_tracker);
+	tcase_add_test(tc, userfaultfd_moves_pages_in_swap);
 	tcase_add_test(tc, swapoff_brings_pages_back_clean);
 
 	tc = tcase_new(s, "moves", TEST_TIMEOUT);

@@ -2,6 +2,7 @@
 /* Who tells which pages were written: wptrack, and the kernel itself. */
 #define _GNU_SOURCE
 #include "events.h"
+#include "uffd.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -40,21 +41,9 @@ const struct oracle oracle_wptrack = {
 
 static int uffd = -1, pagemap = -1;
 
-static int uffd_new(uint64_t features)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 bool kernel_tracks(void)
 {
-	int fd = uffd_new(KERNEL_FEATURES);
+	int fd = uffd_open(KERNEL_FEATURES);
 
 	if (fd >= 0)
 		close(fd);
@@ -74,7 +63,7 @@ static const char *kernel_begin(const struct mem *m)
 	if (m->kind->track)
 		return "the kernel has no such mode";
 	if (uffd < 0) {
-		uffd = must(uffd_new(KERNEL_FEATURES));
+		uffd = must(uffd_open(KERNEL_FEATURES));
 		pagemap = must(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	}
 	if (ioctl(uffd, UFFDIO_REGISTER, &reg))

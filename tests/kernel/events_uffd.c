@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "events.h"
 #include "maps.h"
+#include "uffd.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -17,30 +18,9 @@ static size_t bytes(struct area a)
 	return a.pages * PAGE;
 }
 
-/* A userfaultfd on the part, or -1. */
-static int uffd_on(struct cell *c, uint64_t features, uint64_t mode)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	struct uffdio_register reg = {
-		.range = { area_start(c->m.ev), bytes(c->m.ev) }, .mode = mode,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	int err;
-
-	if (fd < 0)
-		return -1;
-	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
-		err = errno;
-		close(fd);
-		errno = err;
-		return -1;
-	}
-	return fd;
-}
-
 const char *ev_uffd_register(struct cell *c)
 {
-	int fd = uffd_on(c, 0, UFFDIO_REGISTER_MODE_MISSING);
+	int fd = uffd_on(c->m.ev, 0, UFFDIO_REGISTER_MODE_MISSING);
 
 	if (fd < 0)
 		return refused("UFFDIO_REGISTER");
@@ -54,7 +34,7 @@ const char *ev_uffd_wp(struct cell *c)
 		.range = { area_start(c->m.ev), bytes(c->m.ev) },
 		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
 	};
-	int fd = uffd_on(c, 0, UFFDIO_REGISTER_MODE_WP);
+	int fd = uffd_on(c->m.ev, 0, UFFDIO_REGISTER_MODE_WP);
 
 	if (fd < 0)
 		return refused("UFFDIO_REGISTER");
@@ -75,7 +55,7 @@ const char *ev_uffd_copy(struct cell *c)
 
 	if (!(c->m.kind->flags & KIND_EMPTY))
 		return "for empty memory";
-	fd = uffd_on(c, 0, UFFDIO_REGISTER_MODE_MISSING);
+	fd = uffd_on(c->m.ev, 0, UFFDIO_REGISTER_MODE_MISSING);
 	if (fd < 0)
 		return refused("UFFDIO_REGISTER");
 	from = anon_populated(c->m.ev.pages);
@@ -90,40 +70,24 @@ const char *ev_uffd_copy(struct cell *c)
 	return NULL;
 }
 
-struct move_arg {
-	__u64 dst, src, len, mode;
-	__s64 move;
-};
-
-#define MOVE _IOWR(UFFDIO, 0x05, struct move_arg)
-
 /* The pages of the part move elsewhere; nothing is left. */
 const char *ev_uffd_move(struct cell *c)
 {
 	struct area to = hole(c->m.ev.pages, area_start(c->m.ev) % PMD / PAGE);
-	struct uffdio_api api = { .api = UFFD_API, .features = 1 << 16 };
-	struct uffdio_register reg = {
-		.range = { area_start(to), bytes(to) },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	struct move_arg move = {
-		.dst = area_start(to), .src = area_start(c->m.ev),
-		.len = bytes(to), .mode = 2 /* holes are allowed */,
-	};
 	const char *why = NULL;
 	int fd;
 
 	if (!(c->m.kind->flags & KIND_ANON))
 		return "for private anonymous memory only";
-	fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		why = refused("UFFD_FEATURE_MOVE");
-	} else {
-		map_over(to, PROT_READ | PROT_WRITE);
-		if (ioctl(fd, UFFDIO_REGISTER, &reg) || ioctl(fd, MOVE, &move))
-			why = refused("UFFDIO_MOVE");
-		munmap(to.p, bytes(to));
-	}
+	if (!uffd_has_move())
+		return "UFFDIO_MOVE came with Linux 6.8";
+	map_over(to, PROT_READ | PROT_WRITE);
+	fd = uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING);
+	if (fd < 0)
+		why = refused("UFFDIO_REGISTER");
+	else if (uffd_move(fd, to.p, c->m.ev.p, bytes(to)))
+		why = refused("UFFDIO_MOVE");
+	munmap(to.p, bytes(to));
 	if (fd >= 0)
 		close(fd);
 	return why;

@@ -6,9 +6,9 @@
 #define _GNU_SOURCE
 #include "kwrites.h"
 #include "maps.h"
+#include "uffd.h"
 
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -170,43 +170,12 @@ START_TEST(write_by_a_child_to_its_tracked_parent_is_reported)
 }
 END_TEST
 
-static int uffd_open(uint64_t features)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd >= 0 && ioctl(fd, UFFDIO_API, &api)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int uffd_register_with(uint64_t features, struct area a, uint64_t mode)
-{
-	struct uffdio_register reg = {
-		.range = { area_start(a), a.pages * PAGE }, .mode = mode,
-	};
-	int fd = uffd_open(features);
-
-	if (fd >= 0 && ioctl(fd, UFFDIO_REGISTER, &reg)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int uffd_register(struct area a, uint64_t mode)
-{
-	return uffd_register_with(0, a, mode);
-}
-
 START_TEST(userfaultfd_copy_and_zeropage_are_reported)
 {
 	struct area a = anon(16);
 	struct wptrack *w = tracker_on(a);
 	struct marks *m = marks_new(16);
-	int fd = uffd_register(a, UFFDIO_REGISTER_MODE_MISSING);
+	int fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_MISSING);
 	struct uffdio_copy copy = {
 		.dst = area_start(a) + 3 * PAGE, .len = 2 * PAGE,
 	};
@@ -253,9 +222,8 @@ START_TEST(userfaultfd_copy_behind_write_protection_is_reported)
 	must(madvise(a.p, 16 * PAGE, MADV_REMOVE));
 	track(w, a, 0);
 	reset(w, a);
-	fd = uffd_register_with(UFFD_FEATURE_WP_HUGETLBFS_SHMEM, a,
-				UFFDIO_REGISTER_MODE_MISSING |
-				UFFDIO_REGISTER_MODE_WP);
+	fd = uffd_on(a, UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+		     UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP);
 	if (fd < 0)
 		skip("userfaultfd of shared memory protects it from Linux 5.19 on: %s",
 		     strerror(errno));
@@ -289,7 +257,7 @@ START_TEST(userfaultfd_copy_into_readonly_memory_is_reported)
 	track(w, a, 0);
 	reset(w, a);
 	expect_clean(w, a);
-	fd = uffd_register(a, UFFDIO_REGISTER_MODE_MISSING);
+	fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_MISSING);
 	if (fd < 0)
 		skip("userfaultfd: %s", strerror(errno));
 	memset(src, 7, 2 * PAGE);
@@ -309,7 +277,7 @@ START_TEST(userfaultfd_write_protection_loses_no_write)
 	struct area a = anon_populated(64);
 	struct wptrack *w = tracker_on(a);
 	struct marks *m = marks_new(64);
-	int fd = uffd_register(a, UFFDIO_REGISTER_MODE_WP);
+	int fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_WP);
 	struct uffdio_writeprotect wp = {
 		.range = { area_start(a), 64 * PAGE },
 		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
@@ -337,28 +305,21 @@ START_TEST(userfaultfd_write_protection_loses_no_write)
 }
 END_TEST
 
-/* Linux 6.8: moves a page to another place without copying it. */
-struct move {
-	uint64_t dst, src, len, mode;
-	int64_t moved;
-};
-
 START_TEST(userfaultfd_move_is_reported_at_its_new_place)
 {
 	struct area from = anon_populated(32), to = anon(32);
 	struct wptrack *w = tracker_self();
 	struct marks *m = marks_new(32);
-	struct move move;
 	int fd;
 
+	if (!uffd_has_move())
+		skip("UFFDIO_MOVE came with Linux 6.8");
 	track(w, from, 0);
 	track(w, to, 0);
 	expect_clean(w, from);
-	fd = uffd_register(to, UFFDIO_REGISTER_MODE_MISSING);
-	move = (struct move){ area_start(to) + 4 * PAGE,
-			      area_start(from) + 2 * PAGE, 8 * PAGE, 0, 0 };
-	if (fd < 0 || ioctl(fd, _IOWR(UFFDIO, 5, struct move), &move))
-		skip("UFFDIO_MOVE came with Linux 6.8: %s", strerror(errno));
+	fd = uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING);
+	must(fd);
+	ck_assert_int_eq(uffd_move(fd, to.p + 4 * PAGE, from.p + 2 * PAGE, 8 * PAGE), 0);
 	marks_set(m, 4, 8);
 	expect_no_lost(w, to, m, RESET, "memory of a userfaultfd");
 	marks_none(m);
