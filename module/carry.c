@@ -22,10 +22,11 @@
  * second time within the same event.
  *
  * There is one event that ends before its change is done: the collapse into a huge page.
- * But the mmap_lock, the mapping and the reverse map stay locked for writing until it is.
- * When it ends there is no page table in its place, so nothing is carried; what was away
- * has been decided at its start (4.); and the huge page, or the small ones if it fails,
- * are writable or as they were.
+ * But the mmap_lock and the mapping stay locked for writing until it is, and so does the
+ * reverse map, or else every page is locked and isolated by then.  When it ends there is
+ * no page table in its place, so nothing is carried; what was away has been decided at
+ * its start (4.); and the huge page, or the small ones if it fails, are writable or as
+ * they were.
  *
  * What can become of an entry without an event?  Swap comes back by a fault or by
  * swapoff, read-only or writable, with the data that went.  A migration entry that

@@ -15,7 +15,7 @@
  *                     In a shared mapping the data lives on: written.
  *
  * A page that is armed and not dirty can be away as well: it went to swap, or is being
- * moved, and no event has passed over it since.  See carry.c.
+ * moved, and no event has passed over it since that might hide a write.  See carry.c.
  *
  * Most memory is never hazy, nor away: see chunk_bits.h.
  *

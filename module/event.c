@@ -176,10 +176,13 @@ static bool event_moves(const struct wpt_space *space,
 			const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR && current->mm == space->mm &&
-	       wpt_in_ioctl();
+	       wpt_in_uffd_move();
 }
 
-/* Reclaim, or migration by and to the CPU: may pages stay clean that it takes? */
+/*
+ * Reclaim, or migration by and to the CPU: may pages stay clean that it takes?  Not so
+ * MMU_NOTIFY_MIGRATE, which locks the pages only after it has begun: see carry.c.
+ */
 static bool event_carries(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&

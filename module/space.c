@@ -231,7 +231,8 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 		place->start = start;
 		place->end = end;
 		place->mover = mover;
-		place->spoilt = spoilt;
+		/* It may fill pages of its own range, too. */
+		place->spoilt = spoilt || mover;
 		place->took = false;
 	} else {
 		space->events_unplaced++;

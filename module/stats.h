@@ -18,8 +18,9 @@
 	X(FAULTS_FOREIGN, "faults_foreign")	\
 	/* first writes to huge pages that stay whole */ \
 	X(FAULTS_HUGE, "faults_huge")		\
-	/* huge entries of clean pages that were split, and pages that stayed clean */ \
+	/* huge entries of clean pages that were split */ \
 	X(SPLITS, "splits")			\
+	/* pages that stayed clean in a split, in swap or while they were moved */ \
 	X(CARRIED, "carried")			\
 	/* children that were born with a tracker, and others */ \
 	X(FORKS, "forks_followed")		\
@@ -31,7 +32,7 @@
 	X(WAKEUPS, "wakeups")			\
 	X(LRU_DRAINS, "lru_drains")		\
 	X(CHUNK_WALKS, "chunk_walks")		\
-	/* the pte lost its mark without a write: mprotect, migration, ... */ \
+	/* the pte lost its mark without a write: mprotect, NUMA hinting, ... */ \
 	X(OVER_UNMARKED, "overreport_unmarked")	\
 	/* the page was taken away: munmap, MADV_DONTNEED, hole punch */ \
 	X(OVER_ZAPPED, "overreport_zapped")	\

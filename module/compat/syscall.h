@@ -5,6 +5,7 @@
 
 #include <linux/compat.h>
 #include <linux/sched/task_stack.h>
+#include <linux/userfaultfd.h>
 #include <asm/processor.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
@@ -26,15 +27,24 @@ static inline bool wpt_in_mremap(void)
 	return (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) == __NR_mremap;
 }
 
-/* In ioctl(), if it is in a system call at all?  64-bit numbers do for x32 as well. */
-static inline bool wpt_in_ioctl(void)
+/*
+ * In ioctl(UFFDIO_MOVE) on some file, if it is in a system call at all?  64-bit numbers do
+ * for x32 as well.  The registers are those that the system call has its arguments from.
+ */
+static inline bool wpt_in_uffd_move(void)
 {
+#ifdef UFFDIO_MOVE
+	const struct pt_regs *regs = task_pt_regs(current);
 	int nr = wpt_syscall_nr();
 
 	if (in_ia32_syscall())
-		return nr == WPT_NR_IOCTL_IA32;
+		return nr == WPT_NR_IOCTL_IA32 && (u32)regs->cx == UFFDIO_MOVE;
 	nr &= ~__X32_SYSCALL_BIT;
-	return nr == __NR_ioctl || nr == WPT_NR_IOCTL_X32;
+	return (nr == __NR_ioctl || nr == WPT_NR_IOCTL_X32) &&
+	       (u32)regs->si == UFFDIO_MOVE;
+#else
+	return false;
+#endif
 }
 
 #endif /* WPT_COMPAT_SYSCALL_H */
