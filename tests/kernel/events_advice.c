@@ -85,9 +85,9 @@ const char *ev_guard(struct cell *c)
 {
 	const char *why;
 
-	/* Without wptrack; it did not come back within a minute. */
-	if (c->o == &oracle_kernel && c->m.kind->flags & KIND_SHARED)
-		return "seen to hang on Linux 7.2";
+	/* Without wptrack, shared or private; it did not come back within two minutes. */
+	if (c->o == &oracle_kernel && !(c->m.kind->flags & KIND_ANON))
+		return "of a file: seen to hang on Linux 7.2";
 	why = advise(c, ADVICE_GUARD_INSTALL);
 	return why ? why : advise(c, ADVICE_GUARD_REMOVE);
 }
