@@ -32,6 +32,7 @@ ON_REQUEST = ["events", BENCH]
 # Suites that need what only some kernels have.
 ONLY = {
     "full": lambda kernel: not kernel.debug,
+    "kvm": lambda kernel: not kernel.debug,
 }
 
 # Suites that share a boot, those that take longest first, and how it differs from
@@ -49,6 +50,7 @@ TOGETHER = [
     (("threads", "fuzz", "lifecycle", "pins", CONTROL), {"slow_disk": True}),
     (("cli", "compat", "defects", "cli_control", SOAK),
      {"nodes": 2, "append": "numa_balancing=disable"}),
+    (("kvm",), {"drivers": ("kvm", "kvm-amd")}),
     (("full",), {"full": True, "memory": "2G"}),
 ]
 
