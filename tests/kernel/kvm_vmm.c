@@ -57,6 +57,8 @@ static void map(struct machine *m)
 
 	s = add(m, "private anonymous", map_make(MAP_KIND_ANON, SLOT_PAGES, 0).a);
 	s->balloon = true;
+	/* What comes below enables huge pages for this process. */
+	must(madvise(s->a.p, SLOT_PAGES * PAGE, MADV_NOHUGEPAGE));
 	s = add(m, "memfd, shared", map_make(MAP_KIND_MEMFD, SLOT_PAGES, 0).a);
 	s->balloon = true;
 	add(m, "transparent huge pages", thp_empty(SLOT_PAGES / PMD_PAGES));
