@@ -167,7 +167,7 @@ START_TEST(guest_and_vmm_write_at_random)
 	int round;
 
 	machine_settle(m, w);
-	for (round = 0; round < 30; round++) {
+	for (round = 0; round < 16; round++) {
 		size_t few = 1 + rnd_below(60);
 
 		guest_random(m, GUEST_READ, 3);

@@ -89,6 +89,7 @@ struct machine {
 	enum vmm_command command;
 	enum vmm_order order;
 	bool dirty_log;
+	bool guest_alone;	/* the VMM has no part in the storm */
 	size_t slots;
 	struct slot slot[SLOTS_MAX];
 	size_t huge_pages;	/* there are so many of hugetlb */

@@ -320,32 +320,37 @@ static void *storm_guest(void *arg)
 	return NULL;
 }
 
-/*
- * Does to the second word what the guest does to the first, and moves the window.  A
- * write that was lost is seen if the page is left alone for a scan.
- */
+/* A write that was lost is seen if the page is left alone for a scan. */
+static void move_window(struct machine *m)
+{
+	__atomic_store_n(&m->control.first, rnd_below(m->slots * SLOT_PAGES - WINDOW + 1),
+			 __ATOMIC_RELAXED);
+	usleep(rnd_below(m->guest_alone ? 15000 : 4000));
+}
+
+/* The VMM does to the second word what the guest does to the first. */
+static void write_in_window(struct machine *m)
+{
+	size_t page = m->control.first + rnd_below(WINDOW);
+	uint8_t *p = m->slot[page / SLOT_PAGES].a.p + page % SLOT_PAGES * PAGE + 4;
+	uint32_t value = m->vmm_announce[page] + 1;
+
+	if (rnd_below(8))
+		__atomic_store_n((uint32_t *)p, value, __ATOMIC_RELEASE);
+	else
+		read_into(p, &value, sizeof(value));
+	__atomic_store_n(&m->vmm_announce[page], value, __ATOMIC_RELEASE);
+}
+
 static void *storm_writer(void *arg)
 {
 	struct machine *m = arg;
-	size_t pages = m->slots * SLOT_PAGES;
-	uint32_t value, n = 0, page;
-	uint8_t *p;
+	int i;
 
 	while (!__atomic_load_n(&m->control.stop, __ATOMIC_RELAXED)) {
-		if (n++ % 64 == 0) {
-			usleep(rnd_below(4000));
-			__atomic_store_n(&m->control.first,
-					 rnd_below(pages - WINDOW + 1),
-					 __ATOMIC_RELAXED);
-		}
-		page = m->control.first + rnd_below(WINDOW);
-		p = m->slot[page / SLOT_PAGES].a.p + page % SLOT_PAGES * PAGE + 4;
-		value = m->vmm_announce[page] + 1;
-		if (n % 8)
-			__atomic_store_n((uint32_t *)p, value, __ATOMIC_RELEASE);
-		else
-			read_into(p, &value, sizeof(value));
-		__atomic_store_n(&m->vmm_announce[page], value, __ATOMIC_RELEASE);
+		move_window(m);
+		for (i = 0; i < 64 && !m->guest_alone; i++)
+			write_in_window(m);
 	}
 	return NULL;
 }
