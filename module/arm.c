@@ -10,6 +10,7 @@
 #include "ptwalk.h"
 #include "split.h"
 #include "stats.h"
+#include "sym.h"
 
 /**
  * wpt_vma_walkable() - can the page tables of a mapping be looked at?
@@ -124,6 +125,17 @@ static void disarm(pte_t *ptep, pte_t old)
 }
 
 /*
+ * The same once the batches of the LRU lists of this CPU are emptied.  The bracket around
+ * us may have put the page there: KVM, told to unmap it, marks it as accessed.  The kernel
+ * does this under the lock of a page table as well.
+ */
+static noinline bool stays_held(struct page *page, bool table)
+{
+	static_call(wpt_lru_add_drain)();
+	return page_is_held(page, 0, table);
+}
+
+/*
  * Is an entry armed that was exchanged just now, or has somebody the page who may write
  * to it?  Then it is as before.
  */
@@ -140,7 +152,7 @@ static __always_inline enum wpt_arm be_sure(struct vm_area_struct *vma, pte_t *p
 		return WPT_ARM_DONE;
 	if (wpt_page_maybe_pinned(page))
 		why = WPT_ARM_PINNED;
-	else if (page_is_held(page, 0, table))
+	else if (page_is_held(page, 0, table) && stays_held(page, table))
 		why = WPT_ARM_REFERENCED;
 	else
 		return WPT_ARM_DONE;

@@ -32,6 +32,7 @@ ON_REQUEST = ["events", BENCH]
 # Suites that need what only some kernels have.
 ONLY = {
     "full": lambda kernel: not kernel.debug,
+    "kvm": lambda kernel: not kernel.debug,
 }
 
 # Suites that share a boot, those that take longest first, and how it differs from
@@ -41,7 +42,7 @@ TOGETHER = [
     (("events",), {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm",
                    "append": "hugepages=24", "drivers": ("lzo-rle", "zram")}),
     (("refuse", "boot", "anon", "shmem", "file", "remap", "kwrites", "scanargs",
-      "trackers"), {}),
+      "trackers", "kvm"), {"drivers": ("kvm", "kvm-amd")}),
     # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
     ((*KERNELS_OWN, "memory"),
      {"memory": "4G", "drivers": ("overlay",),
