@@ -138,17 +138,25 @@ static void group_retire(struct wpt_record *rec, struct wpt_group *group)
 	call_rcu(&group->rcu, group_free_rcu);
 }
 
+/* No address belongs to it.  The hook has one thing less to ask than with NULL. */
+static struct wpt_group no_group = { .index = ~0UL };
+
+static void record_forget_recent(struct wpt_record *rec)
+{
+	unsigned int i;
+
+	for (i = 0; i < WPT_RECENT_GROUPS; i++)
+		RCU_INIT_POINTER(rec->recent[i], &no_group);
+}
+
 /**
  * wpt_record_init() - an empty record
  * @rec: the record
  */
 void wpt_record_init(struct wpt_record *rec)
 {
-	unsigned int i;
-
 	xa_init(&rec->groups);
-	for (i = 0; i < WPT_RECENT_GROUPS; i++)
-		RCU_INIT_POINTER(rec->recent[i], NULL);
+	record_forget_recent(rec);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 	atomic_long_set(&rec->nr_unpaid, 0);
@@ -167,8 +175,7 @@ void wpt_record_destroy(struct wpt_record *rec)
 	unsigned long index;
 	unsigned int i;
 
-	for (i = 0; i < WPT_RECENT_GROUPS; i++)
-		RCU_INIT_POINTER(rec->recent[i], NULL);
+	record_forget_recent(rec);
 	xa_for_each(&rec->groups, index, group) {
 		for (i = 0; i < WPT_GROUP_CHUNKS; i++) {
 			struct wpt_chunk *chunk =
@@ -197,7 +204,7 @@ static void record_disremember(struct wpt_record *rec, struct wpt_group *group)
 		&rec->recent[group->index % WPT_RECENT_GROUPS];
 
 	if (rcu_access_pointer(*place) == group)
-		RCU_INIT_POINTER(*place, NULL);
+		RCU_INIT_POINTER(*place, &no_group);
 }
 
 /**

@@ -83,7 +83,8 @@ struct wpt_group {
 /*
  * All chunks of an address space: groups by address >> WPT_GROUP_SHIFT.  Chunks
  * come and go under the lock of @groups, and so does a group with its last one.
- * Those of @recent are in the tree, or were when their RCU grace period began.
+ * Those of @recent are in the tree, or were when their RCU grace period began; one that
+ * no address belongs to stands for none.
  */
 struct wpt_record {
 	struct xarray groups;
@@ -130,17 +131,20 @@ unsigned long wpt_record_armed(struct wpt_record *rec);
 void wpt_record_visited(struct wpt_record *rec, struct wpt_group *group);
 
 /*
- * The group of @addr if it is among those that are remembered, or NULL.  Called from the
- * fault hook too: no sleeping, no allocation, no locks.
+ * What is remembered in the place of the group of @addr, never NULL: ask wpt_group_has().
+ * Called from the fault hook too: no sleeping, no allocation, no locks.
  */
 static inline struct wpt_group *wpt_record_recent(struct wpt_record *rec,
 						  unsigned long addr)
 {
 	unsigned long index = addr >> WPT_GROUP_SHIFT;
-	struct wpt_group *group;
 
-	group = rcu_dereference_check(rec->recent[index % WPT_RECENT_GROUPS], true);
-	return likely(group && group->index == index) ? group : NULL;
+	return rcu_dereference_check(rec->recent[index % WPT_RECENT_GROUPS], true);
+}
+
+static inline bool wpt_group_has(const struct wpt_group *group, unsigned long addr)
+{
+	return group->index == addr >> WPT_GROUP_SHIFT;
 }
 
 /* The group of @addr or NULL.  The same conditions. */
@@ -149,7 +153,14 @@ static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
 {
 	struct wpt_group *group = wpt_record_recent(rec, addr);
 
-	return likely(group) ? group : xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
+	return likely(wpt_group_has(group, addr)) ?
+		group : xa_load(&rec->groups, addr >> WPT_GROUP_SHIFT);
+}
+
+static inline struct wpt_chunk *wpt_chunk_in(struct wpt_group *group,
+					     unsigned long addr)
+{
+	return rcu_dereference_check(group->chunk[wpt_chunk_index(addr)], true);
 }
 
 /*
@@ -159,9 +170,7 @@ static inline struct wpt_group *wpt_record_group(struct wpt_record *rec,
 static inline struct wpt_chunk *wpt_group_chunk(struct wpt_group *group,
 						unsigned long addr)
 {
-	if (!group)
-		return NULL;
-	return rcu_dereference_check(group->chunk[wpt_chunk_index(addr)], true);
+	return group ? wpt_chunk_in(group, addr) : NULL;
 }
 
 static inline struct wpt_chunk *wpt_record_chunk(struct wpt_record *rec,
@@ -219,16 +228,16 @@ enum wpt_logged {
 	WPT_LOGGED_NEW,
 };
 
-/* The log: a page was written.  Called from the fault hook. */
-static inline enum wpt_logged wpt_chunk_log(struct wpt_group *group,
-					    struct wpt_chunk *chunk,
-					    unsigned long addr)
+/* The log: a page was written.  Called from the fault hook.  Was it clean before? */
+static __always_inline bool wpt_chunk_log(struct wpt_group *group,
+					  struct wpt_chunk *chunk,
+					  unsigned long addr)
 {
 	/* Atomic and a full barrier: orders the bit before the look at the map. */
 	bool was = test_and_set_bit(wpt_page_index(addr), chunk->dirty);
 
 	wpt_group_visit(group, addr);
-	return was ? WPT_LOGGED_AGAIN : WPT_LOGGED_NEW;
+	return !was;
 }
 
 /* The same, wherever the group is. */
@@ -238,7 +247,9 @@ static inline enum wpt_logged wpt_record_log(struct wpt_record *rec,
 	struct wpt_group *group = wpt_record_group(rec, addr);
 	struct wpt_chunk *chunk = wpt_group_chunk(group, addr);
 
-	return chunk ? wpt_chunk_log(group, chunk, addr) : WPT_LOGGED_NOT;
+	if (!chunk)
+		return WPT_LOGGED_NOT;
+	return wpt_chunk_log(group, chunk, addr) ? WPT_LOGGED_NEW : WPT_LOGGED_AGAIN;
 }
 
 void wpt_record_mark_walk(struct wpt_group *group, struct wpt_chunk *chunk,

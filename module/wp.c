@@ -54,28 +54,32 @@ static noinline notrace void log_slowly(const struct vm_fault *vmf,
 static __always_inline void log_page(const struct vm_fault *vmf, bool marked)
 {
 	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
-	enum wpt_logged logged;
 	struct wpt_group *group;
 	struct wpt_chunk *chunk;
+	bool fresh;
 
 	if (unlikely(!space || trace_wptrack_fault_enabled()))
 		return log_slowly(vmf, space, marked);
 	group = wpt_record_recent(&space->rec, vmf->address);
-	chunk = wpt_group_chunk(group, vmf->address);
+	if (unlikely(!wpt_group_has(group, vmf->address)))
+		return log_slowly(vmf, space, marked);
+	chunk = wpt_chunk_in(group, vmf->address);
 	if (unlikely(!chunk))
 		return log_slowly(vmf, space, marked);
-	logged = wpt_chunk_log(group, chunk, vmf->address);
+	fresh = wpt_chunk_log(group, chunk, vmf->address);
 	if (marked)
 		wpt_stat_inc(FAULTS);
 	/* After the log: who begins to count now, and then scans, finds it there. */
-	if (unlikely(wpt_watched(space)) && logged == WPT_LOGGED_NEW)
+	if (likely(!wpt_watched(space)))
+		return;
+	if (fresh)
 		wpt_watch_count(space, vmf->address & PAGE_MASK, 1);
 }
 
-void wpt_wp_fault(struct vm_fault *vmf);
+void WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf);
 
 /* @vmf->pte is locked. */
-void notrace wpt_wp_fault(struct vm_fault *vmf)
+void notrace WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf)
 {
 	pte_t *ptep = vmf->pte;
 	bool marked = wpt_pte_marked(READ_ONCE(*ptep));

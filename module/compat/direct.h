@@ -44,6 +44,9 @@
 
 #define WPT_DIRECT(name)	((unsigned long)(name))
 
+/* @function of a stub is called by name only, so it needs no landing pad. */
+#define WPT_DIRECT_CALLED	__noendbr
+
 static inline int wpt_direct_register(struct ftrace_ops *ops, unsigned long addr)
 {
 	return register_ftrace_direct(ops, addr);
@@ -58,6 +61,7 @@ static inline int wpt_direct_unregister(struct ftrace_ops *ops, unsigned long ad
 
 #define WPT_DIRECT_STUB(name, function)	void function(struct vm_fault *vmf)
 #define WPT_DIRECT(name)		0UL
+#define WPT_DIRECT_CALLED
 
 static inline int wpt_direct_register(struct ftrace_ops *ops, unsigned long addr)
 {
