@@ -517,12 +517,11 @@ void wpt_record_log_all(struct wpt_group *group, struct wpt_chunk *chunk,
 /* Faster than bitmap_empty() of so few words. */
 static __always_inline bool none_dirty(const struct wpt_chunk *chunk)
 {
-	unsigned long any = 0;
-	unsigned int w;
+	const unsigned long *d = chunk->dirty;
 
-	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
-		any |= READ_ONCE(chunk->dirty[w]);
-	return !any;
+	BUILD_BUG_ON(BITS_TO_LONGS(WPT_CHUNK_PAGES) != 8);
+	return !(READ_ONCE(d[0]) | READ_ONCE(d[1]) | READ_ONCE(d[2]) | READ_ONCE(d[3]) |
+		 READ_ONCE(d[4]) | READ_ONCE(d[5]) | READ_ONCE(d[6]) | READ_ONCE(d[7]));
 }
 
 /**

@@ -265,6 +265,51 @@ static noinline enum wpt_stop pages_written(struct wpt_harvest *h, struct wpt_pi
 	return WPT_GO_ON;
 }
 
+/*
+ * wpt_do_written() of a piece.  @ptep: the pte of the chunk's first page, or NULL.
+ * @resets: word_reset() may be tried, of pages with a page table.
+ */
+static __always_inline enum wpt_stop do_words(struct wpt_harvest *h, struct wpt_piece *p,
+					      pte_t *ptep, bool resets)
+{
+	const unsigned int end = wpt_page_index(p->end - PAGE_SIZE) + 1;
+	unsigned long mask = BITMAP_FIRST_WORD_MASK(wpt_page_index(p->start));
+	const unsigned int last = (end - 1) / BITS_PER_LONG;
+	unsigned int w = wpt_page_index(p->start) / BITS_PER_LONG;
+	unsigned long addr = p->start & ~(WPT_WORD_SIZE - 1);
+	struct wpt_out *out = h->out;
+	/* Room for all that a chunk can have: no word has to be asked for. */
+	const bool roomy = !out || wpt_out_roomy(out, WPT_CHUNK_PAGES);
+	unsigned long word, done;
+	enum wpt_stop stop;
+
+	for (; w <= last; w++, addr += WPT_WORD_SIZE, mask = ~0UL) {
+		if (w == last)
+			mask &= BITMAP_LAST_WORD_MASK(end);
+		word = READ_ONCE(p->chunk->dirty[w]) & mask;
+		if (!word)
+			continue;
+		done = 0;
+		if (roomy || wpt_out_fits(out, word)) {
+			if (resets)
+				done = word_reset(p, w, addr, ptep + w * BITS_PER_LONG,
+						  word, _PAGE_PRESENT);
+			else if (!h->reset)
+				done = word;
+			if (out)
+				wpt_out_push_word(out, addr, done, h->masks->ret);
+		}
+		if (likely(done == word))
+			continue;
+		stop = pages_written(h, p, addr, ptep ? ptep + w * BITS_PER_LONG : NULL,
+				     word & ~done);
+		if (stop != WPT_GO_ON)
+			return stop;
+	}
+	h->addr = p->end;
+	return WPT_GO_ON;
+}
+
 /**
  * wpt_do_written() - report all pages that are dirty in the record
  * @h:    the harvest, which asks for nothing else
@@ -278,44 +323,11 @@ static noinline enum wpt_stop pages_written(struct wpt_harvest *h, struct wpt_pi
  */
 enum wpt_stop wpt_do_written(struct wpt_harvest *h, struct wpt_piece *p, pte_t *ptep)
 {
-	const unsigned int first = wpt_page_index(p->start);
-	const unsigned int end = first + ((p->end - p->start) >> PAGE_SHIFT);
-	const bool resets = h->reset && ptep && word_resets(p);
-	struct wpt_chunk *chunk = p->chunk;
-	struct wpt_out *out = h->out;
-	unsigned long word, done, addr;
-	enum wpt_stop stop;
-	unsigned int base;
-
-	/* The chunk's first page and its pte; what is before the piece is not looked at. */
-	addr = p->start & WPT_CHUNK_MASK;
-	ptep = ptep ? ptep - first : NULL;
-	for (base = 0; base < end; base += BITS_PER_LONG, addr += WPT_WORD_SIZE) {
-		word = READ_ONCE(chunk->dirty[base / BITS_PER_LONG]);
-		if (!word || base + BITS_PER_LONG <= first)
-			continue;
-		if (base < first)
-			word &= BITMAP_FIRST_WORD_MASK(first);
-		if (end - base < BITS_PER_LONG)
-			word &= BITMAP_LAST_WORD_MASK(end);
-		done = 0;
-		if (!out || wpt_out_fits(out, word)) {
-			if (resets)
-				done = word_reset(p, base / BITS_PER_LONG, addr,
-						  ptep + base, word, _PAGE_PRESENT);
-			else if (!h->reset)
-				done = word;
-			if (out)
-				wpt_out_push_word(out, addr, done, h->masks->ret);
-		}
-		if (done == word)
-			continue;
-		stop = pages_written(h, p, addr, ptep ? ptep + base : NULL, word & ~done);
-		if (stop != WPT_GO_ON)
-			return stop;
-	}
-	h->addr = p->end;
-	return WPT_GO_ON;
+	if (ptep)
+		ptep -= wpt_page_index(p->start);
+	if (h->reset && ptep && word_resets(p))
+		return do_words(h, p, ptep, true);
+	return do_words(h, p, ptep, false);
 }
 
 /**

@@ -95,6 +95,15 @@ static inline bool wpt_out_fits(const struct wpt_out *out, unsigned long pages)
 	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
 }
 
+/* The same for any of so many pages. */
+static inline bool wpt_out_roomy(const struct wpt_out *out, unsigned int pages)
+{
+	unsigned int runs = (pages + 1) / 2;
+
+	return out->max_pages - out->pages >= pages && out->cap - out->nr >= runs &&
+	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
+}
+
 /* Does the page at @addr belong to the last region? */
 static inline bool wpt_out_merges(const struct wpt_out *out, unsigned long addr,
 				  u64 categories)
@@ -121,8 +130,8 @@ static inline unsigned long wpt_below(unsigned long pages)
  * @pages:      the pages
  * @categories: their categories, masked for the caller
  */
-static inline void wpt_out_push_word(struct wpt_out *out, unsigned long addr,
-				     unsigned long pages, u64 categories)
+static __always_inline void wpt_out_push_word(struct wpt_out *out, unsigned long addr,
+					      unsigned long pages, u64 categories)
 {
 	struct wptrack_region *next = out->buf + out->nr;
 	unsigned int nr = 0;

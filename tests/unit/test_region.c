@@ -252,11 +252,12 @@ START_TEST(pages_as_bits_give_the_regions_of_pages_one_by_one)
 	int i, k, n;
 
 	for (i = 0; i < 3000; i++) {
-		struct wpt_out a = { .buf = one, .cap = 1 + rand() % 80,
-				     .vec_len = 1 + rand() % 80,
-				     .max_pages = 1 + rand() % (3 * 64),
+		struct wpt_out a = { .buf = one, .cap = 1 + rand() % 160,
+				     .vec_len = 1 + rand() % 160,
+				     .max_pages = 1 + rand() % (6 * 64),
 				     .count_only = rand() % 4 == 0 };
 		struct wpt_out b = a;
+		bool roomy = wpt_out_roomy(&b, 3 * 64), alternate = rand() % 4 == 0;
 
 		b.buf = bits;
 		for (n = 0; n < 3; n++) {
@@ -267,8 +268,12 @@ START_TEST(pages_as_bits_give_the_regions_of_pages_one_by_one)
 				word |= word << 1 | word << 2 | word << 3;
 			if (rand() % 4 == 0)
 				word = rand() % 2 ? ~0UL : 0;
-			if (!wpt_out_fits(&b, word))
+			if (alternate)
+				word = ~0UL / 3;
+			if (!wpt_out_fits(&b, word)) {
+				ck_assert(!roomy);
 				break;
+			}
 			wpt_out_push_word(&b, addr, word, 1);
 			for (k = 0; k < 64; k++) {
 				if (!(word >> k & 1))
