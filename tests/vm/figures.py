@@ -14,8 +14,12 @@ PEER = "async"			# what Linux 6.7 has of its own
 OTHERS = ["soft-dirty", "uffd-wp", "mprotect", "none"]
 REFERENCE = os.path.join(env.TOP, "bench/reference")
 TOLERANCE = 0.02
+# Splitting huge pages, and fork, take or free page tables by the dozen: the allocator does
+# that in batches, of which one more or less falls into such a measure from boot to boot.
+ROUGH = 0.1
 # More or less of these is said in absolute terms: they are near 0.
-NOISE = {"percent": 0.0005, "instructions": 2}
+# How long a step holds its locks is up to 2 ms, whatever that is spent on.
+NOISE = {"percent": 0.0005, "instructions": 2, "microseconds": 200}
 
 TITLES = {
     "first_write": "first write, per page",
@@ -135,9 +139,14 @@ def failed(figures):
             for f in figures if f.get("failed")]
 
 
+def _tolerance(k):
+    rough = k[0] == "fork" or (k[0] == "first_write" and '"thp"' in k[1])
+    return ROUGH if rough else TOLERANCE
+
+
 def differences(reference, figures):
     """[(title, before, now, change)] of our own figures that have changed by more
-    than TOLERANCE.  Another kernel package has other instructions in it: then only
+    than is allowed.  Another kernel package has other instructions in it: then only
     ratios to the peer are compared."""
     same = release(reference) == release(figures)
     old, new = by_measure(reference), by_measure(figures)
@@ -164,7 +173,7 @@ def differences(reference, figures):
                 noise = 0.002
                 if a is None or b is None:
                     continue
-            if abs(b - a) > noise and abs(b - a) > TOLERANCE * a:
+            if abs(b - a) > noise and abs(b - a) > _tolerance(k) * a:
                 out.append((title, a, b, (b - a) / a if a else 1))
     return out
 

@@ -21,13 +21,13 @@ SOAK = "soak"			# takes MINUTES
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
 PRELOAD = ["compat", "defects"]	# the preload library, with programs of ours
 BENCH = "bench"			# costs, in instructions
-# Left out of it: files, whose disk is not deterministic, and what takes long.
+# Left out of it: files, whose disk is not deterministic, what takes long, and memory
+# of more than 64 MiB.
 BENCH_MEASURES = "fault,arm,scan,flat,untracked,fork,memory,gc,hold"
 BENCH_METHODS = "none,wptrack,wptrack-keep-huge,async"
 
-# They run when they are asked for: the matrix of events takes as long as all the rest,
-# and costs are of one kernel package.
-ON_REQUEST = ["events", BENCH]
+# It runs when it is asked for: the matrix of events takes as long as all the rest.
+ON_REQUEST = ["events"]
 
 # Suites that need what only some kernels have.
 ONLY = {
@@ -244,7 +244,7 @@ def _control_points(part):
 
 def bench_figures(kernel, keep=None):
     """The figures that are compared: deterministic, and soon had."""
-    command = ("wptrack bench --json --instructions --quick --repeat 1 --size 256"
+    command = ("wptrack bench --json --instructions --quick --repeat 4 --size 64"
                " --measure %s --method %s --directory /none"
                % (BENCH_MEASURES, BENCH_METHODS))
     r, retried = _boot(kernel, [boot.Task(command, BENCH)], icount=True, smp=1,
