@@ -44,6 +44,13 @@ static inline bool wpt_chunk_away(const struct wpt_chunk *chunk, unsigned int i)
 	return away && test_bit(i, away);
 }
 
+static inline bool wpt_chunk_any_away(const struct wpt_chunk *chunk)
+{
+	const unsigned long *away = READ_ONCE(chunk->away);
+
+	return unlikely(away) && !bitmap_empty(away, WPT_CHUNK_PAGES);
+}
+
 static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
 {
 	unsigned long *away = READ_ONCE(chunk->away);
@@ -52,21 +59,14 @@ static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
 		clear_bit(i, away);
 }
 
-static inline void wpt_chunk_clear_away_word(struct wpt_chunk *chunk, unsigned int w,
-					     unsigned long pages)
-{
-	unsigned long *away = READ_ONCE(chunk->away);
-
-	if (unlikely(away) && away[w] & pages)
-		atomic_long_andnot(pages, (atomic_long_t *)&away[w]);
-}
-
 static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
 {
-	unsigned int w;
+	unsigned long *away = READ_ONCE(chunk->away);
+	unsigned int i;
 
-	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
-		wpt_chunk_clear_away_word(chunk, w, ~0UL);
+	if (unlikely(away))
+		for_each_set_bit(i, away, WPT_CHUNK_PAGES)
+			clear_bit(i, away);
 }
 
 bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i);

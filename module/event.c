@@ -566,25 +566,16 @@ static bool event_known(struct wpt_space *space, unsigned long addr, unsigned lo
 	return known;
 }
 
-/**
- * wpt_event_start() - ptes are about to change
- * @mn:    our notifier
- * @range: where, and what for
- *
- * Return: 0.
- */
-int wpt_event_start(struct mmu_notifier *mn,
-		    const struct mmu_notifier_range *range)
+/* Kept out of the way of our own brackets, for which nothing has to be done. */
+static noinline void event_begin(struct wpt_space *space,
+				 const struct mmu_notifier_range *range)
 {
-	struct wpt_space *space = container_of(mn, struct wpt_space, mn);
 	unsigned long addr = range->start & PAGE_MASK;
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
 	struct event ev = { .kind = event_kind(range), .forks = event_forks(range) };
 	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
-	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
-		return 0;
 	if (READ_ONCE(space->forks.followers))
 		wpt_fork_event(space, range);
 
@@ -594,7 +585,7 @@ int wpt_event_start(struct mmu_notifier *mn,
 	trace_wptrack_event(space->id, addr, end, range->event);
 
 	if (event_known(space, addr, end, ev.kind))
-		return 0;
+		return;
 	if (event_carries(range)) {
 		bitmap_zero(took, WPT_CHUNK_PAGES);
 		ev.took = took;
@@ -606,6 +597,22 @@ int wpt_event_start(struct mmu_notifier *mn,
 	}
 	if (ev.took && !bitmap_empty(took, WPT_CHUNK_PAGES))
 		wpt_carry_begin(space, range, took);
+}
+
+/**
+ * wpt_event_start() - ptes are about to change
+ * @mn:    our notifier
+ * @range: where, and what for
+ *
+ * Return: 0.
+ */
+int wpt_event_start(struct mmu_notifier *mn,
+		    const struct mmu_notifier_range *range)
+{
+	struct wpt_space *space = container_of(mn, struct wpt_space, mn);
+
+	if (!(range->flags & WPT_RANGE_OURS) && READ_ONCE(space->armer) != current)
+		event_begin(space, range);
 	return 0;
 }
 

@@ -152,7 +152,6 @@ static __always_inline unsigned long word_reset(struct wpt_piece *p, unsigned in
 	pages = wpt_arm_word(p->vma, ptep, pages, want);
 	if (!pages)
 		return 0;
-	wpt_chunk_clear_away_word(chunk, w, pages);
 	/* Atomic, as elsewhere one bit at a time. */
 	atomic_long_or(pages, (atomic_long_t *)&chunk->armed[w]);
 	atomic_long_andnot(pages, (atomic_long_t *)&chunk->dirty[w]);
@@ -163,11 +162,14 @@ static __always_inline unsigned long word_reset(struct wpt_piece *p, unsigned in
 	return pages;
 }
 
-/* May word_reset() be tried?  Each page has a line of its own in a trace. */
+/*
+ * May word_reset() be tried?  Each page has a line of its own in a trace, and those that
+ * were away are to forget it.
+ */
 static bool word_resets(const struct wpt_piece *p)
 {
 	return p->trackable && (p->vma->vm_flags & VM_WRITE) &&
-	       !trace_wptrack_arm_enabled();
+	       !wpt_chunk_any_away(p->chunk) && !trace_wptrack_arm_enabled();
 }
 
 /*

@@ -211,59 +211,37 @@ int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set)
 void wpt_space_event_add(struct wpt_space *space, const void *key,
 			 unsigned long start, unsigned long end, bool mover)
 {
-	struct wpt_event_slot *slot, *place = NULL;
+	struct wpt_event_slot *slot;
 	bool spoilt;
+	unsigned int i;
 
 	spin_lock(&space->event_lock);
 	spoilt = space->events_unplaced;
-	for (slot = space->event_slot;
-	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++) {
-		if (!slot->key) {
-			place = slot;
-		} else if (mover || slot->mover ||
-			   (slot->start < end && start < slot->end)) {
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		if (mover || slot->mover || (slot->start < end && start < slot->end)) {
 			slot->spoilt = true;
 			spoilt = true;
 		}
 	}
-	if (place) {
-		place->key = key;
-		place->start = start;
-		place->end = end;
-		place->mover = mover;
+	i = find_first_zero_bit(&space->events_placed, WPT_EVENT_SLOTS);
+	if (i < WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		WRITE_ONCE(slot->key, key);
+		slot->start = start;
+		slot->end = end;
+		slot->mover = mover;
 		/* It may fill pages of its own range, too. */
-		place->spoilt = spoilt || mover;
-		place->took = false;
+		slot->spoilt = spoilt || mover;
+		slot->took = false;
+		/* After its key: see wpt_space_event_slot(). */
+		smp_store_release(&space->events_placed, space->events_placed | BIT(i));
 	} else {
 		space->events_unplaced++;
 	}
 	spin_unlock(&space->event_lock);
 	atomic_inc(&space->events);
 	smp_mb__after_atomic();
-}
-
-/**
- * wpt_space_event_del() - an event has ended
- * @space: the space
- * @key:   as it was given when it began
- *
- * Releases the ptes to a harvest that sees no event under way.
- */
-void wpt_space_event_del(struct wpt_space *space, const void *key)
-{
-	struct wpt_event_slot *slot = space->event_slot;
-	struct wpt_event_slot *last = slot + WPT_EVENT_SLOTS;
-
-	smp_mb__before_atomic();
-	atomic_dec(&space->events);
-	spin_lock(&space->event_lock);
-	while (slot < last && slot->key != key)
-		slot++;
-	if (slot < last)
-		slot->key = NULL;
-	else
-		space->events_unplaced--;
-	spin_unlock(&space->event_lock);
 }
 
 /**
@@ -275,13 +253,36 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
  */
 struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key)
 {
-	struct wpt_event_slot *slot;
+	/* Others come and go, but not this one.  No other has its key. */
+	unsigned long placed = smp_load_acquire(&space->events_placed);
+	unsigned int i;
 
-	for (slot = space->event_slot;
-	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++)
-		if (READ_ONCE(slot->key) == key)
-			return slot;
+	for_each_set_bit(i, &placed, WPT_EVENT_SLOTS)
+		if (READ_ONCE(space->event_slot[i].key) == key)
+			return &space->event_slot[i];
 	return NULL;
+}
+
+/**
+ * wpt_space_event_del() - an event has ended
+ * @space: the space
+ * @key:   as it was given when it began
+ *
+ * Releases the ptes to a harvest that sees no event under way.
+ */
+void wpt_space_event_del(struct wpt_space *space, const void *key)
+{
+	struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
+
+	smp_mb__before_atomic();
+	atomic_dec(&space->events);
+	spin_lock(&space->event_lock);
+	if (slot)
+		WRITE_ONCE(space->events_placed, space->events_placed &
+						 ~BIT(slot - space->event_slot));
+	else
+		space->events_unplaced--;
+	spin_unlock(&space->event_lock);
 }
 
 /**
@@ -312,13 +313,15 @@ bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
 			  unsigned long end)
 {
 	const struct wpt_event_slot *slot;
+	unsigned int i;
 	bool over;
 
 	spin_lock(&space->event_lock);
 	over = space->events_unplaced;
-	for (slot = space->event_slot;
-	     slot < space->event_slot + WPT_EVENT_SLOTS && !over; slot++)
-		over = slot->key && slot->start < end && start < slot->end;
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		over |= slot->start < end && start < slot->end;
+	}
 	spin_unlock(&space->event_lock);
 	return over;
 }
@@ -336,12 +339,12 @@ unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,
 				 unsigned long end, struct wpt_interval *iv)
 {
 	const struct wpt_event_slot *slot;
-	unsigned int n = 0;
+	unsigned int i, n = 0;
 
 	spin_lock(&space->event_lock);
-	for (slot = space->event_slot;
-	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++) {
-		if (!slot->key || slot->start >= end || slot->end <= start)
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		if (slot->start >= end || slot->end <= start)
 			continue;
 		iv[n].start = max(slot->start, start);
 		iv[n++].end = min(slot->end, end);
@@ -366,13 +369,14 @@ void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
 	const unsigned long end = start + WPT_CHUNK_SIZE;
 	const struct wpt_event_slot *slot;
 	unsigned long from, to;
+	unsigned int i;
 
 	spin_lock(&space->event_lock);
 	if (space->events_unplaced)
 		bitmap_zero(pages, WPT_CHUNK_PAGES);
-	for (slot = space->event_slot;
-	     slot < space->event_slot + WPT_EVENT_SLOTS; slot++) {
-		if (!slot->key || slot->start >= end || slot->end <= start)
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		if (slot->start >= end || slot->end <= start)
 			continue;
 		from = max(slot->start, start);
 		to = min(slot->end, end);

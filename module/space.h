@@ -38,7 +38,7 @@ struct wpt_cover {
 
 /**
  * struct wpt_event_slot - where an event is under way
- * @key:    what tells it from others; NULL if the slot is free
+ * @key:    what tells it from others
  * @start:  first address
  * @end:    end (exclusive)
  * @mover:  it may fill empty pages anywhere else
@@ -94,6 +94,7 @@ struct wpt_space {
 	 */
 	atomic_t events;
 	spinlock_t event_lock;
+	unsigned long events_placed;	/* slots that are in use, a bit each */
 	unsigned int events_unplaced;	/* for want of a slot */
 	struct wpt_event_slot event_slot[WPT_EVENT_SLOTS];
 	/* Who is changing ptes on our behalf: its events are our own doing. */
