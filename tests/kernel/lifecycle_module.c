@@ -180,7 +180,7 @@ static void comes_and_goes(struct area a)
 		if (!rnd_below(2))
 			reset(w, a);
 		wptrack_close(w);
-		usleep(rnd_below(40000));
+		usleep(rnd_below(200000));
 	}
 }
 
