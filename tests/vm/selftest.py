@@ -147,6 +147,18 @@ class Console(unittest.TestCase):
             boot.judge_console(part, log)
         return [len(p.problems) for p in parts]
 
+    def test_what_a_debug_kernel_says_of_the_mark(self):
+        mark = ["[1.0] ---[ cut here ]---",
+                "[1.0] WARNING: CPU: 0 PID: 1 at arch/x86/include/asm/tlbflush.h:342 "
+                "change_protection+0x1976/0x3420", "[1.0] Call Trace:",
+                "[1.0] ---[ end trace 0000000000000000 ]---"]
+        other = [mark[1].replace("change_protection", "zap_pte_range"), mark[2], mark[3]]
+        for log, wrong in ((mark, 0), (other, 1), (mark + ["[2.0] Call Trace:"], 1),
+                           (mark + other, 1)):
+            part = stream.Part("x")
+            boot.judge_console(part, log)
+            self.assertEqual(len(part.problems), wrong, log)
+
     def test_complaints_belong_to_the_task_that_ran(self):
         a, b = ["[    5.0] wptrack-vm: %s %s" % (NONCE, x) for x in "ab"]
         bug = SPLATS.splitlines()[0]
