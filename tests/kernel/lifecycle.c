@@ -487,6 +487,7 @@ static void fill_suite(Suite *s)
 	tc = tcase_new(s, "size", TEST_TIMEOUT);
 	tcase_add_loop_test(tc, sparse_terabyte_costs_next_to_nothing, 0, 2);
 
+	lifecycle_hostile(s);
 	lifecycle_module(s);
 }
 

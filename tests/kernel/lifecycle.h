@@ -8,6 +8,7 @@
 /* No tracker, no space, nothing armed, no hooks: at once or in a moment. */
 void expect_nothing_left(void);
 
+void lifecycle_hostile(Suite *s);
 void lifecycle_module(Suite *s);
 
 #endif /* TESTS_LIFECYCLE_H */

@@ -163,6 +163,68 @@ START_TEST(unload_while_children_are_born)
 }
 END_TEST
 
+/* Comes again and again, whether the module is there or not. */
+static void comes_and_goes(struct area a)
+{
+	struct wptrack *w;
+
+	for (;;) {
+		if (wptrack_open(&w, NULL)) {
+			usleep(1000);
+			continue;
+		}
+		if (wptrack_attach_self(w) ||
+		    wptrack_track(w, area_start(a), area_end(a), 0))
+			_exit(1);
+		touch_all(a);
+		if (!rnd_below(2))
+			reset(w, a);
+		wptrack_close(w);
+		usleep(rnd_below(200000));
+	}
+}
+
+#define VISITORS	2
+
+/* WPTRACK_TEST_UNLOADS: how often, if not a few times. */
+START_TEST(unload_under_load)
+{
+	const char *env = getenv("WPTRACK_TEST_UNLOADS");
+	int wanted = env ? atoi(env) : 4, done = 0, refused = 0, i, err;
+	struct area a = anon_populated(64);
+	pid_t pid[VISITORS];
+
+	need_module_file();
+	for (i = 0; i < VISITORS; i++) {
+		pid[i] = must(fork());
+		if (!pid[i]) {
+			while (i--)
+				rnd();
+			comes_and_goes(a);
+		}
+	}
+	while (done < wanted) {
+		err = unload();
+		if (in_use(err)) {
+			refused++;
+			usleep(rnd_below(2000));
+			continue;
+		}
+		ck_assert_msg(!err, "unload: %s", strerror(-err));
+		done++;
+		err = load();
+		ck_assert_msg(!err, "load: %s", strerror(-err));
+	}
+	for (i = 0; i < VISITORS; i++) {
+		ck_assert_int_eq(waitpid(pid[i], NULL, WNOHANG), 0);
+		kill(pid[i], SIGKILL);
+		must(waitpid(pid[i], NULL, 0));
+	}
+	note("unloaded %d times under load, refused %d times", done, refused);
+	expect_nothing_left();
+}
+END_TEST
+
 #define FTRACE "/proc/sys/kernel/ftrace_enabled"
 
 static void ftrace_on(void)
@@ -235,4 +297,9 @@ void lifecycle_module(Suite *s)
 	tcase_add_test(tc, unload_is_refused_while_a_tracker_is_open);
 	tcase_add_test(tc, load_and_unload_over_and_over);
 	tcase_add_test(tc, unload_while_children_are_born);
+
+	/* With visitors who hold it most of the time, a chance is rare. */
+	tc = tcase_new(s, "unload", 100 * TEST_TIMEOUT);
+	tcase_add_unchecked_fixture(tc, NULL, loaded_as_before);
+	tcase_add_test(tc, unload_under_load);
 }

@@ -6,11 +6,14 @@
 #include "maps.h"
 
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 const char *map_name(enum map_kind kind)
@@ -111,6 +114,34 @@ void map_over(struct area a, int prot)
 {
 	must(mmap(a.p, a.pages * PAGE, prot,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+}
+
+int faults_wait(struct area a)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { area_start(a), a.pages * PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &reg))
+		return -1;
+	return fd;
+}
+
+bool fault_is_waiting(int uffd)
+{
+	struct uffd_msg msg;
+	double end = seconds() + 20;
+
+	while (seconds() < end) {
+		if (read(uffd, &msg, sizeof(msg)) == sizeof(msg))
+			return msg.event == UFFD_EVENT_PAGEFAULT;
+		usleep(1000);
+	}
+	return false;
 }
 
 static void shm_over(struct area a)

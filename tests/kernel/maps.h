@@ -61,6 +61,13 @@ struct area hugetlb(size_t huge_pages, bool shared, int *fd);
 struct area hole(size_t pages, size_t offset);
 /* Map anonymous memory with @prot over an area. */
 void map_over(struct area a, int prot);
+/*
+ * Faults for pages that are not there wait from now on, also those of a system call,
+ * until somebody fills them in through the userfaultfd; or -1.
+ */
+int faults_wait(struct area a);
+/* Wait until one does. */
+bool fault_is_waiting(int uffd);
 
 /* A directory on the ext4 scratch disk, or NULL. */
 const char *ext4_dir(void);

@@ -54,7 +54,8 @@ APPEND = ("console=ttyS0 loglevel=7 printk.time=1 panic=-1 oops=panic no_timer_c
 DEBUG_SLOWNESS = 8
 DEBUG_MEMORY = "1500M"
 # What the suites take from the environment.
-PASSED_ON = ["WPTRACK_TEST_SECONDS", "WPTRACK_TEST_SEED", "CK_RUN_CASE"]
+PASSED_ON = ["WPTRACK_TEST_SECONDS", "WPTRACK_TEST_SEED", "WPTRACK_TEST_UNLOADS",
+             "CK_RUN_CASE"]
 
 _running = set()
 
