@@ -72,6 +72,8 @@ void touch_all(struct area a);
 void read_all(struct area a);
 /* Write to about one page in @one_in, at a random place in it, and mark it. */
 void touch_random(struct area a, struct marks *m, size_t one_in);
+/* The same without reading before, which is a fault of its own where nothing is. */
+void write_random(struct area a, struct marks *m, size_t one_in);
 
 /* Trackers.  All but the _try variants fail the test with the library's sentence. */
 struct wptrack *tracker_open(void);

@@ -82,6 +82,20 @@ void touch_random(struct area a, struct marks *m, size_t one_in)
 	}
 }
 
+void write_random(struct area a, struct marks *m, size_t one_in)
+{
+	static uint8_t value;
+	size_t i;
+
+	value++;
+	for (i = 0; i < a.pages; i++) {
+		if (rnd_below(one_in))
+			continue;
+		*(volatile uint8_t *)(a.p + i * PAGE + rnd_below(PAGE)) = value;
+		m->w[i] = 1;
+	}
+}
+
 static void must_work(struct wptrack *w, int err, const char *what)
 {
 	if (err < 0)

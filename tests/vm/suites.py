@@ -31,6 +31,7 @@ ON_REQUEST = ["events", BENCH]
 
 # Suites that need what only some kernels have.
 ONLY = {
+    "faultinject": lambda kernel: kernel.name == "kasan",
     "full": lambda kernel: not kernel.debug,
 }
 
@@ -50,6 +51,8 @@ TOGETHER = [
     (("cli", "compat", "defects", "cli_control", SOAK),
      {"nodes": 2, "append": "numa_balancing=disable"}),
     (("full",), {"full": True, "memory": "2G"}),
+    # One thread is at work most of the time, and hangs on no other processor.
+    (("faultinject",), {"smp": 1}),
 ]
 
 # Suites for which the module is loaded in another way, or not at all.
