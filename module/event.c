@@ -12,8 +12,8 @@
  *    read-only.
  *  - Empty pages become dirty if the event takes pages away: whoever fills one
  *    now may find it zapped by this same event, after others have seen what was
- *    written.  Otherwise they become hazy: it may be made read-only.  Of memory
- *    without a chunk a hull is kept.
+ *    written.  Otherwise they become hazy: it may be made read-only.  For memory
+ *    without a chunk see unseen.c.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
  *  - Everything else keeps its state, and the chunk must be walked: an armed
@@ -42,18 +42,7 @@
 #include "stats.h"
 #include "sym.h"
 #include "trace.h"
-
-/*
- * Nobody tracks the memory of a chunk that was dropped meanwhile, and its group
- * may have gone with it: then there is nothing to visit.
- */
-static void visit(struct wpt_space *space, unsigned long addr)
-{
-	struct wpt_group *group = wpt_record_group(&space->rec, addr);
-
-	if (group)
-		wpt_group_visit(group, addr);
-}
+#include "unseen.h"
 
 static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
 		      unsigned long addr)
@@ -62,69 +51,6 @@ static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
 
 	if (group)
 		wpt_record_mark_walk(group, chunk, addr);
-}
-
-/* There is no memory for what has to be recorded. */
-static void lose_record(struct wpt_space *space)
-{
-	WRITE_ONCE(space->lost_record, true);
-	/* Before anything changes: see scan_is_void(). */
-	atomic_inc(&space->lost_records);
-	smp_mb__after_atomic();
-}
-
-/* An event passes over memory that has no record and maps nothing. */
-static void event_hull(struct wpt_space *space, unsigned long start,
-		       unsigned long end, bool clears)
-{
-	struct wpt_interval *hull = &space->hull;
-
-	spin_lock(&space->hull_lock);
-	hull->start = hull->end ? min(hull->start, start) : start;
-	hull->end = max(hull->end, end);
-	space->hull_clears |= clears;
-	spin_unlock(&space->hull_lock);
-}
-
-/*
- * Larger holes than this get no records of their own, nor do more of them than that
- * in all: nobody is charged for these, and holes cost the program nothing.
- */
-#define HOLE_CHUNKS	32
-#define HOLE_CHUNKS_MAX	4096
-
-/*
- * The same, and it takes away what may come to be mapped there meanwhile: as for
- * pages with a record, see event_page().
- */
-static void event_hole(struct wpt_space *space, unsigned long start,
-		       unsigned long end)
-{
-	struct wpt_chunk *chunk;
-	unsigned long next;
-	unsigned int i, n;
-
-	if (end - start > HOLE_CHUNKS * WPT_CHUNK_SIZE ||
-	    atomic_long_read(&space->rec.nr_holes) >= HOLE_CHUNKS_MAX) {
-		event_hull(space, start, end, true);
-		return;
-	}
-	for (; start < end; start = next) {
-		next = min(end, wpt_chunk_end(start));
-		chunk = wpt_record_get(&space->rec, start, NULL);
-		if (IS_ERR(chunk)) {
-			lose_record(space);
-			return;
-		}
-		if (!test_and_set_bit(WPT_CHUNK_HOLE, &chunk->flags))
-			atomic_long_inc(&space->rec.nr_holes);
-		i = wpt_page_index(start);
-		n = i + ((next - start) >> PAGE_SHIFT);
-		for (; i < n; i++)
-			set_bit(i, chunk->dirty);
-		wpt_stat_add(OVER_ZAPPED, (next - start) >> PAGE_SHIFT);
-		visit(space, start);
-	}
 }
 
 /* What an event may leave behind. */
@@ -300,24 +226,6 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 }
 
 /*
- * mremap() is moving pages without a pte that could take a mark along: they are swapped
- * out or away for a moment, or were dropped.  They may have been written, for a tracker
- * at least that has not reset them yet.  In shared memory that is found again at the new
- * place, behind a pte that knows nothing of it.  The place is not known here: all shared
- * memory is unsure until it is reset.  Called by who holds the mmap_lock for it.
- */
-static void moves_unseen(struct wpt_space *space, unsigned long addr)
-{
-	struct vm_area_struct *vma;
-
-	if (current->mm != space->mm || !wpt_in_mremap())
-		return;
-	vma = find_vma(space->mm, addr);
-	if (vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED))
-		event_hull(space, 0, PAGE_MASK, false);
-}
-
-/*
  * What is moved by mremap() takes a mark along, armed or not: at its new place
  * there may be no record, and a read-only page of a file would look as if it had
  * always been there.  One that is writable too: writeback may make it read-only before
@@ -392,7 +300,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		mark_walk(space, chunk, start);
 	pte_unmap_unlock(ptep, ptl);
 	if (unseen)
-		moves_unseen(space, start);
+		wpt_unseen_moves(space, start);
 	return true;
 }
 
@@ -439,7 +347,7 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
 	if (moving && huge && !page)
-		moves_unseen(space, start);
+		wpt_unseen_moves(space, start);
 	return huge;
 }
 
@@ -448,11 +356,11 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 			  unsigned long end, enum event_kind kind)
 {
 	if (kind == EVENT_CLEAR || kind == EVENT_REPLACE)
-		event_hole(space, start, end);
+		wpt_unseen_hole(space, start, end);
 	else if (kind == EVENT_PROTECT)
-		event_hull(space, start, end, false);
+		wpt_unseen_hull(space, start, end, false);
 	else if (kind == EVENT_UNMAP)
-		moves_unseen(space, start);
+		wpt_unseen_moves(space, start);
 }
 
 /* The part [start, end) of one chunk. */
@@ -474,7 +382,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 		}
 		chunk = wpt_record_get(&space->rec, start, NULL);
 		if (IS_ERR(chunk)) {
-			lose_record(space);
+			wpt_unseen_lost(space);
 			return;
 		}
 	}
@@ -497,7 +405,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
 	if (ev->kind == EVENT_UNMAP)
-		moves_unseen(space, start);
+		wpt_unseen_moves(space, start);
 }
 
 /*
