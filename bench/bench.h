@@ -114,6 +114,7 @@ struct sample {
 
 void sample_add(struct sample *s, double value);
 double sample_median(const struct sample *s);
+double sample_least(const struct sample *s);
 /* How often to repeat, with the one that is dropped. */
 unsigned int sample_rounds(void);
 
@@ -123,7 +124,14 @@ void result(const char *metric, const struct method *m, json_t *params,
 /* It cannot be had: one line that says why. */
 void result_none(const char *metric, const struct method *m, json_t *params,
 		 const char *unit, const char *why);
+/*
+ * What one thread did.  In instructions the least of the rounds: what others have more is
+ * interrupts, and the batches in which the page allocator works.  In time the median.
+ */
 void result_sample(const char *metric, const struct method *m, json_t *params,
+		   const struct sample *s);
+/* What several threads or processes did, which differs. */
+void result_median(const char *metric, const struct method *m, json_t *params,
 		   const struct sample *s);
 /* The method gave a wrong answer, or a system call failed: the end of it. */
 __attribute__((format(printf, 1, 2), noreturn))

@@ -85,10 +85,10 @@ static void run(const struct measure *me, const struct method *m)
 	for (i = 0; i < sample_rounds(); i++)
 		round_of(&f, &s, w);
 	/* CPU time is counted in instructions, too, where the clock is. */
-	result_sample("server_request", m, json_incref(params), &f.request);
-	result_sample("server_cpu", m, json_incref(params), &f.cpu);
+	result_median("server_request", m, json_incref(params), &f.request);
+	result_median("server_cpu", m, json_incref(params), &f.cpu);
 	if (w) {
-		result_sample("server_snapshot", m, json_incref(params), &f.snapshot);
+		result_median("server_snapshot", m, json_incref(params), &f.snapshot);
 		result("server_pages", m, json_incref(params), sample_median(&f.pages),
 		       "pages");
 		watch_end(w);

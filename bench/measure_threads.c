@@ -75,7 +75,7 @@ static void measure(const struct method *m, unsigned int threads)
 		m->arm(s);
 		sample_add(&sample, (double)write_all(&a, threads) * PAGE / len);
 	}
-	result_sample("threads_first_write", m, params, &sample);
+	result_median("threads_first_write", m, params, &sample);
 	m->end(s);
 	area_unmap(&a);
 }

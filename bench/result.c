@@ -36,6 +36,13 @@ void result_none(const char *metric, const struct method *m, json_t *params,
 void result_sample(const char *metric, const struct method *m, json_t *params,
 		   const struct sample *s)
 {
+	result(metric, m, params,
+	       opts.instructions ? sample_least(s) : sample_median(s), clock_unit());
+}
+
+void result_median(const char *metric, const struct method *m, json_t *params,
+		   const struct sample *s)
+{
 	result(metric, m, params, sample_median(s), clock_unit());
 }
 

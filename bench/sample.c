@@ -29,6 +29,20 @@ double sample_median(const struct sample *s)
 	return (sorted.v[sorted.n / 2] + sorted.v[(sorted.n - 1) / 2]) / 2;
 }
 
+double sample_least(const struct sample *s)
+{
+	double least;
+	unsigned int i;
+
+	if (!s->n)
+		fail("nothing was measured");
+	least = s->v[0];
+	for (i = 1; i < s->n; i++)
+		if (s->v[i] < least)
+			least = s->v[i];
+	return least;
+}
+
 unsigned int sample_rounds(void)
 {
 	return opts.repeat + 1;

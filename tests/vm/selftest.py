@@ -235,17 +235,14 @@ class Costs(unittest.TestCase):
         self.assertEqual(figures.differences(costs(6), costs(7)), [])
         self.assertEqual(len(figures.differences(costs(6), costs(9))), 1)
 
-    def test_what_takes_many_page_tables_is_rough(self):
-        for now, changes in ((1090, 0), (1110, 1)):
-            found = figures.differences(costs(1000, metric="fork"),
-                                        costs(now, metric="fork"))
-            self.assertEqual(len(found), changes)
-
-    def test_steps_are_not_alike_to_2_percent(self):
-        for now, changes in ((2150, 0), (2300, 1)):
-            found = figures.differences(costs(2000, unit="microseconds"),
-                                        costs(now, unit="microseconds"))
-            self.assertEqual(len(found), changes)
+    def test_a_promise_has_a_limit(self):
+        for now, changes in ((1500, 0), (2500, 0), (2501, 1)):
+            for release in ("6.12.1", "6.12.2"):
+                found = figures.differences(
+                    costs(2000, metric="max_hold", unit="microseconds"),
+                    costs(now, metric="max_hold", unit="microseconds",
+                          release=release))
+                self.assertEqual(len(found), changes)
 
     def test_last_line_is_the_figures(self):
         self.assertEqual(figures.parse('x\n[]\n[{"a": 1}]\n'), [{"a": 1}])
