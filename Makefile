@@ -37,8 +37,13 @@ unit:
 	$(MAKE) -C userspace O=$(CURDIR)/build/userspace check
 
 test:
-	@tests/vm/setup $(if $(filter kasan,$(KERNELS)),--debug)
+	@tests/vm/setup $(if $(filter kasan kcsan,$(KERNELS)),--debug)
 	@tests/vm/test
+
+# Data races: see docs/testing.md, "Debug kernels".
+test-kcsan:
+	@tests/vm/setup --debug
+	@KERNELS=kcsan SUITES="$${SUITES:-trackers threads fuzz lifecycle soak}" tests/vm/test
 
 # WALL=1: time instead of instructions.
 bench:
@@ -105,5 +110,5 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all module tools suites unit test bench soak demo install-source install-module \
+.PHONY: all module tools suites unit test test-kcsan bench soak demo install-source install-module \
 	install-tools install uninstall deb clean distclean

@@ -28,6 +28,8 @@ KERNELS = [
            r"7\.3(\.\d+\+deb14)?", False),
     Kernel("kasan", "trixie", ["trixie", "trixie-security"], "6.12", False,
            ["base", "kasan"]),
+    Kernel("kcsan", "trixie", ["trixie", "trixie-security"], "6.12", False,
+           ["base", "kcsan"]),
 ]
 
 FLAVOUR = "cloud-amd64"

@@ -249,6 +249,50 @@ class Costs(unittest.TestCase):
         self.assertRaises(env.Fail, figures.parse, "Segmentation fault\n")
 
 
+RACE = """\
+[    7.1] ==================================================================
+[    7.1] BUG: KCSAN: data-race in x / do_wp_page
+[    7.1]
+[    7.1] write %sto 0xffff888003a0c008 of 8 bytes by task 77 on cpu 1:
+[    7.1]  %s+0x10/0x20%s
+[    7.1]  wpt_ioctl+0x10/0x20 [wptrack]
+[    7.1]
+[    7.1] read to 0xffff888003a0c008 of 8 bytes by task 78 on cpu 0:
+[    7.1]  do_wp_page+0x10/0x20
+[    7.1]  wpt_fault+0x10/0x20 [wptrack]
+[    7.1]
+[    7.1] ==================================================================
+[    7.2] fine
+"""
+OURS = RACE % ("", "wpt_x", " [wptrack]")
+THEIRS = RACE % ("", "lru_add", "")
+
+
+class Races(unittest.TestCase):
+    def left(self, text):
+        log = text.splitlines()
+        foreign = boot.foreign_races(log)
+        return [x for i, x in enumerate(log) if i not in foreign and boot.complaint(x)]
+
+    def test_the_kernels_own_do_not_count(self):
+        self.assertEqual(self.left(THEIRS * 2), [])
+
+    def test_ours_count(self):
+        self.assertEqual(len(self.left(THEIRS + OURS + THEIRS)), 1)
+
+    def test_what_we_had_done_counts(self):
+        self.assertEqual(len(self.left(RACE % ("", "_find_next_bit", ""))), 1)
+
+    def test_marked_ones_do_not(self):
+        self.assertEqual(self.left(RACE % ("(marked) ", "wpt_x", " [wptrack]")), [])
+
+    def test_other_complaints_count(self):
+        self.assertEqual(len(self.left(THEIRS + "[ 8.0] Oops: 0000")), 1)
+
+    def test_a_report_that_is_cut_counts(self):
+        self.assertTrue(self.left("\n".join(THEIRS.splitlines()[:4])))
+
+
 class Configuration(unittest.TestCase):
     def test_dropped_options_are_seen(self):
         want = debug.wanted(["CONFIG_A=y\nCONFIG_B=m\n", "CONFIG_C=n\nCONFIG_B=y\n"])
