@@ -2,6 +2,7 @@
 #include <linux/dax.h>
 #include <linux/fs.h>
 #include <linux/hugetlb.h>
+#include <linux/magic.h>
 #include <linux/pagemap.h>
 
 #include "arm.h"
@@ -12,8 +13,38 @@
 #include "stats.h"
 #include "sym.h"
 
+/* memfd_secret(2), which Linux 5.10 has not. */
+#ifdef SECRETMEM_MAGIC
+#define WPT_SECRETMEM_MAGIC	SECRETMEM_MAGIC
+#else
+#define WPT_SECRETMEM_MAGIC	TMPFS_MAGIC
+#endif
+
+/*
+ * Do the ptes of a mapping tell who writes to its memory?  To files that can be opened by
+ * name writes come by mappings, and by write(2) of others, who know that they write to a
+ * file.  What the kernel makes a file of for a mapping's sake it may write to itself, by
+ * addresses of its own: io_setup(2), perf events, virtual CPUs, all memory of a guest
+ * (guest_memfd), buffers of devices.  Its own file systems of that kind cannot be mounted
+ * by anybody; neither can shared memory, of which this is not true.
+ */
+static bool ptes_tell(const struct vm_area_struct *vma)
+{
+	const struct super_block *sb;
+	const struct inode *inode;
+
+	if (!(vma->vm_flags & VM_SHARED) || !vma->vm_file)
+		return true;
+	inode = file_inode(vma->vm_file);
+	if (!S_ISREG(inode->i_mode))
+		return S_ISBLK(inode->i_mode);
+	sb = inode->i_sb;
+	return !(sb->s_flags & SB_NOUSER) || sb->s_magic == TMPFS_MAGIC ||
+	       sb->s_magic == WPT_SECRETMEM_MAGIC;
+}
+
 /**
- * wpt_vma_walkable() - can the page tables of a mapping be looked at?
+ * wpt_vma_walkable() - can the page tables of a mapping be looked at, and believed?
  * @vma: the mapping
  */
 bool wpt_vma_walkable(struct vm_area_struct *vma)
@@ -21,7 +52,7 @@ bool wpt_vma_walkable(struct vm_area_struct *vma)
 	if (is_vm_hugetlb_page(vma))
 		return wpt_hugetlb_walkable(vma);
 	return !(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP | VM_IO)) &&
-	       !vma_is_dax(vma);
+	       !vma_is_dax(vma) && ptes_tell(vma);
 }
 
 /**
@@ -60,7 +91,8 @@ static __always_inline int expected_refs(struct page *page, bool table)
  * before 5.19 it makes the next write copy the page away from under it.
  *
  * The numbers are read without stopping anybody.  Mappings by others may come
- * and go meanwhile, so their number is read on both sides of the references.
+ * and go meanwhile, so their number is read on both sides of the references; and
+ * these once more, as one may have gone in between and another come.
  */
 static __always_inline bool refs_differ(struct page *page, int ours, bool table)
 {
@@ -70,7 +102,10 @@ static __always_inline bool refs_differ(struct page *page, int ours, bool table)
 	smp_rmb();
 	refs = wpt_page_refs(page) - ours;
 	smp_rmb();
-	return refs != expected || expected_refs(page, table) != expected;
+	if (refs != expected || expected_refs(page, table) != expected)
+		return true;
+	smp_rmb();
+	return wpt_page_refs(page) - ours != refs;
 }
 
 /*

@@ -94,8 +94,11 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
 		return true;
 	page = wpt_pte_page(pte);
-	return !page || wpt_page_anon(page) ||
-	       ((p->vma->vm_flags & VM_SHARED) && wpt_page_filled(p->vma, page));
+	if (!page || wpt_page_anon(page))
+		return true;
+	/* Nor does a page of a driver tell that belongs to no file. */
+	return (p->vma->vm_flags & VM_SHARED) &&
+	       (!wpt_page_owned(page) || wpt_page_filled(p->vma, page));
 }
 
 /* Put down what wpt_page_written() found out, and why. */

@@ -169,6 +169,7 @@ static void fill_suite(Suite *s)
 	kwrites_syscalls(s);
 	kwrites_remote(s);
 	kwrites_force(s);
+	kwrites_rings(s);
 }
 
 int main(void)
