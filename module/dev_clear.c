@@ -98,6 +98,7 @@ long wpt_ioc_clear(struct wpt_tracker *t, void __user *uarg)
 				GFP_KERNEL_ACCOUNT);
 	if (!regions)
 		return -ENOMEM;
+	wpt_watch_reset(&t->watch);
 	ret = dev_clear(t, &arg, regions);
 	kfree(regions);
 	/* After ESTALE as well: it says which epoch it is. */

@@ -100,14 +100,49 @@ static int scan_held(struct wpt_harvest *h)
 	return ret;
 }
 
-/* Will this scan, if it reaches its end, have reset every page? */
-static bool scan_is_total(struct wpt_tracker *t, const struct wpt_scan *s)
+/* Is nothing mapped in [start, end) that is tracked?  The locks of a walk. */
+static bool scan_passes(const struct wpt_tracker *t, struct mm_struct *mm,
+			unsigned long start, unsigned long end)
 {
-	const struct wpt_set *r = &t->ranges;
+	struct vm_area_struct *vma;
+	struct wpt_interval iv;
 
-	return (s->flags & WPTRACK_SCAN_RESET) && wpt_masks_plain(&s->masks) &&
-	       (!r->nr || (s->start <= r->iv[0].start &&
-			   s->end >= r->iv[r->nr - 1].end));
+	for (; wpt_set_next(&t->ranges, start, &iv) && iv.start < end; start = iv.end) {
+		vma = find_vma(mm, max(start, iv.start));
+		if (vma && vma->vm_start < min(end, iv.end))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A scan has reset all that it has gone through.  If everything reads written, it does
+ * so until everything was gone through: by one scan, or by several that go on where
+ * those before have stopped, with nothing between them.
+ *
+ * @losses: of the tracker when the scan began
+ */
+static void scan_swept(struct wpt_tracker *t, struct mm_struct *mm,
+		       const struct wpt_scan *s, unsigned int losses)
+{
+	struct wpt_space *space = t->space;
+
+	if (wpt_walk_lock(space, mm))
+		return;
+	if (t->swept_losses != losses && scan_passes(t, mm, 0, s->start)) {
+		t->swept_losses = losses;
+		t->swept = s->start;
+	}
+	/* An event that found no memory for its records may still be at work. */
+	if (t->losses != losses || t->swept_losses != losses ||
+	    atomic_read(&space->events))
+		goto out;
+	if (s->start <= t->swept || scan_passes(t, mm, t->swept, s->start))
+		t->swept = max(t->swept, s->walk_end);
+	if (scan_passes(t, mm, t->swept, ULONG_MAX))
+		WRITE_ONCE(t->lost, false);
+out:
+	wpt_walk_unlock(space, mm);
 }
 
 /**
@@ -158,7 +193,8 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	losses = READ_ONCE(t->losses);
 	if (h.reset) {
 		wpt_fork_change_begin(t);
-		wpt_watch_reset(&t->watch);
+		if (!s->clear && (!t->resume || s->start != t->resume))
+			wpt_watch_reset(&t->watch);
 		ret = scan_held(&h);
 		if (ret)
 			goto out_change;
@@ -182,17 +218,14 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		ret = -EAGAIN;
 		s->walk_end = s->start;
 	}
+	if (h.reset && !s->clear)
+		t->resume = !ret && stop == WPT_STOP_FULL ? s->walk_end : 0;
 	if (!ret && stop == WPT_STOP_UNTRACKED)
 		ret = -EPERM;
 	wpt_stat_add(REPORTED, s->out.pages);
 
-	if (!ret && stop == WPT_STOP_END && scan_is_total(t, s)) {
-		mutex_lock(&t->space->lock);
-		/* An event that found no memory for its records may still be at work. */
-		if (t->losses == losses && !atomic_read(&t->space->events))
-			t->lost = false;
-		mutex_unlock(&t->space->lock);
-	}
+	if (!ret && h.reset && wpt_masks_plain(&s->masks) && READ_ONCE(t->lost))
+		scan_swept(t, h.mm, s, losses);
 	/* Only now: whoever resumes a scan that failed is in the same epoch. */
 	if (!ret && stop == WPT_STOP_END && (s->flags & WPTRACK_SCAN_ADVANCE))
 		WRITE_ONCE(t->epoch, t->epoch + 1);

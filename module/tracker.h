@@ -64,9 +64,12 @@ struct wpt_tracker {
 	struct wpt_watch watch;
 	struct wpt_follow follow;
 	u64 epoch;			/* begins with 1; @lock */
-	/* All pages are written until a scan has reset everything; space->lock */
+	unsigned long resume;		/* where a reset goes on that was full, or 0; @lock */
+	/* All pages are written until scans have reset everything; space->lock */
 	bool lost;
 	unsigned int losses;		/* how often that was set */
+	unsigned long swept;		/* they have got there; @lock */
+	unsigned int swept_losses;	/* @losses when they began; @lock */
 };
 
 /**

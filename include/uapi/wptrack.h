@@ -71,7 +71,8 @@
  * SCAN give EDQUOT, and what the user has already goes on as before: a scan that
  * fails has lost nothing.  Where one tracker's reset finds no memory to note what is
  * still written for another one, all of that other one reads written until it is
- * reset.  A tracker that was opened with CAP_SYS_RESOURCE has no limits.
+ * reset: by scans for %WPTRACK_PAGE_WRITTEN alone, or CLEAR, that go through all of its
+ * mapped ranges, upwards and without a gap.  A tracker that was opened with CAP_SYS_RESOURCE has no limits.
  *
  * A record serves all trackers of an address space.  It is charged to the user
  * whose tracker needed it first.  What has to be noted when the target changes its
@@ -437,7 +438,11 @@ struct wptrack_clear {
  * Replaces what was asked for before, and counts from 0.  A page is newly written if
  * it is in a range of this tracker and its first write since it was last reset, by
  * whichever tracker, is seen in the write-fault path.  The count begins anew when a
- * scan with %WPTRACK_SCAN_RESET or a CLEAR of this tracker begins.
+ * scan with %WPTRACK_SCAN_RESET or a CLEAR of this tracker begins, but not when a scan
+ * goes on where the one before it was full.
+ *
+ * What was written before this call does not count again before it is reset: ask first
+ * and TRACK then, or ask, and reset once by a scan, before you wait.
  *
  * poll(2) of the tracker gives POLLIN as long as the count is @pages or more (level),
  * and whoever waits is woken once, when it gets there: however many writes follow,

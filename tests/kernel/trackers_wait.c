@@ -352,6 +352,70 @@ START_TEST(thresholds_come_and_go_under_writers)
 }
 END_TEST
 
+/* What is written to pages that are reset already counts, while others are to come. */
+START_TEST(a_reset_in_several_calls_counts_on)
+{
+	struct wptrack_scan_opts o = {
+		.sz = sizeof(o), .flags = WPTRACK_SCAN_RESET,
+	};
+	struct area a = anon_populated(PAGES);
+	struct wptrack *w = tracker_on(a);
+	struct wptrack_region v;
+	uint64_t end;
+
+	notify(w, 1, -1);
+	touch(a, 0);
+	touch(a, 10);
+	ck_assert_int_eq(polled(w, 1000), POLLIN);
+	ck_assert_int_eq(wptrack_scan(w, area_start(a), area_end(a), &v, 1, &end, &o), 1);
+	ck_assert_uint_lt(end, area_end(a));
+	ck_assert_int_eq(polled(w, 0), 0);
+	touch(a, 0);
+	ck_assert_int_eq(polled(w, 1000), POLLIN);
+	ck_assert_int_eq(wptrack_scan(w, end, area_end(a), &v, 1, &end, &o), 1);
+	ck_assert_uint_eq(end, area_end(a));
+	ck_assert_int_eq(polled(w, 0), POLLIN);
+	/* The next one is a new one, wherever it begins. */
+	ck_assert_int_eq(wptrack_scan(w, area_start(a), area_end(a), &v, 1, &end, &o), 1);
+	ck_assert_int_eq(polled(w, 0), 0);
+}
+END_TEST
+
+static void *writes_one(void *arg)
+{
+	struct area *a = arg;
+
+	while (!done)
+		touch(*a, 0);
+	return NULL;
+}
+
+/* The first page is written as soon as it is reset, and never is newly written again. */
+START_TEST(a_clear_of_many_regions_counts_on)
+{
+	static struct wptrack_region v[PAGES];
+	struct area a = anon_populated(PAGES);
+	struct wptrack *w = tracker_on(a);
+	pthread_t writer;
+	int round;
+	size_t i;
+
+	for (i = 0; i < PAGES; i++)
+		v[i] = (struct wptrack_region){
+			.start = area_start(a) + i * PAGE,
+			.end = area_start(a) + (i + 1) * PAGE,
+		};
+	notify(w, 1, -1);
+	must(-pthread_create(&writer, NULL, writes_one, &a));
+	for (round = 0; round < 50; round++) {
+		ck_assert_int_eq(wptrack_clear(w, v, PAGES, NULL, 0), PAGES);
+		ck_assert_msg(polled(w, 5000) == POLLIN, "round %d: not woken", round);
+	}
+	done = true;
+	pthread_join(writer, NULL);
+}
+END_TEST
+
 void trackers_wait(Suite *s)
 {
 	TCase *tc = tcase_new(s, "wait", TEST_TIMEOUT);
@@ -363,4 +427,6 @@ void trackers_wait(Suite *s)
 	tcase_add_loop_test(tc, the_end_of_the_target_is_pollhup_and_esrch, 0, 3);
 	tcase_add_test(tc, what_is_no_eventfd_is_refused);
 	tcase_add_test(tc, thresholds_come_and_go_under_writers);
+	tcase_add_test(tc, a_reset_in_several_calls_counts_on);
+	tcase_add_test(tc, a_clear_of_many_regions_counts_on);
 }

@@ -330,6 +330,8 @@ ssize_t wptrack_clear(struct wptrack *w, const struct wptrack_region *vec,
  * @eventfd: an eventfd that has 1 added at the same time, or -1
  *
  * Counts from 0, and again from 0 when a resetting scan or wptrack_clear() begins.
+ * Call it before wptrack_track(), or reset once after it: what was written before does
+ * not count again.
  * poll(2) gives POLLHUP, and the eventfd has 1 added, when the target is gone.  For
  * what counts as newly written, and for edges and levels, see struct wptrack_notify.
  *
