@@ -58,6 +58,10 @@ static int wait_for(struct target *t, const struct options *o)
 
 	if (err)
 		return target_failed(t, err);
+	/* What is written between the two would never be newly written again. */
+	err = target_track(t, &o->c);
+	if (err)
+		return err;
 	switch (wait_until(begin + o->timeout, wptrack_fd(t->w))) {
 	case WAIT_INTERRUPTED:
 		return EXIT_SIGNAL + interrupted();
@@ -85,7 +89,8 @@ int cmd_wait(int argc, char **argv)
 	int code;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	code = target_open(&t, &o.c);
+	interrupt_catch();
+	code = target_attach(&t, o.c.pid, o.c.device);
 	if (code)
 		return code;
 	code = wait_for(&t, &o);

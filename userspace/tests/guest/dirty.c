@@ -7,6 +7,7 @@
  *	dirty HOW PAGES		write PAGES pages once and exit:
  *				"once": from main, "thread": from a thread, while
  *				main waits, "leader": so, and main has ended
+ *	dirty same 1		write to one page for ever, and do nothing else
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -199,6 +200,9 @@ static int once(const char *how, size_t pages)
 {
 	pthread_t thread;
 
+	if (!strcmp(how, "same"))
+		for (;;)
+			data_pages[0]++;
 	if (!strcmp(how, "once"))
 		write_and_exit((void *)pages);
 	pthread_create(&thread, NULL, write_and_exit, (void *)pages);
