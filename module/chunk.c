@@ -2,6 +2,7 @@
 #include <linux/slab.h>
 
 #include "chunk.h"
+#include "bits.h"
 #include "chunk_bits.h"
 
 static struct kmem_cache *chunk_cache;
@@ -442,20 +443,10 @@ unsigned long wpt_record_split(struct wpt_record *rec, unsigned long start,
 void wpt_record_log_all(struct wpt_group *group, struct wpt_chunk *chunk,
 			unsigned long addr)
 {
-	bitmap_fill(chunk->dirty, WPT_CHUNK_PAGES);
+	wpt_bits_fill(chunk->dirty);
 	/* Orders the bits before the look at the map. */
 	smp_mb();
 	wpt_group_visit(group, addr);
-}
-
-/* Faster than bitmap_empty() of so few words. */
-static __always_inline bool none_dirty(const struct wpt_chunk *chunk)
-{
-	const unsigned long *d = chunk->dirty;
-
-	BUILD_BUG_ON(BITS_TO_LONGS(WPT_CHUNK_PAGES) != 8);
-	return !(READ_ONCE(d[0]) | READ_ONCE(d[1]) | READ_ONCE(d[2]) | READ_ONCE(d[3]) |
-		 READ_ONCE(d[4]) | READ_ONCE(d[5]) | READ_ONCE(d[6]) | READ_ONCE(d[7]));
 }
 
 /**
@@ -473,12 +464,12 @@ void wpt_record_settle(struct wpt_group *group, struct wpt_chunk *chunk,
 	unsigned int i = wpt_chunk_index(addr);
 
 	if (test_bit(WPT_CHUNK_WALK, &chunk->flags) ||
-	    !none_dirty(chunk))
+	    !wpt_bits_empty(chunk->dirty))
 		return;
 	clear_bit(i, &group->map);
 	smp_mb__after_atomic();
 	if (test_bit(WPT_CHUNK_WALK, &chunk->flags) ||
-	    !none_dirty(chunk))
+	    !wpt_bits_empty(chunk->dirty))
 		set_bit(i, &group->map);
 }
 

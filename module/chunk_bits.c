@@ -75,7 +75,7 @@ void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int 
 		if (!bits)
 			return;
 		/* The others stay hazy: each by itself, before all together are not. */
-		bitmap_fill(bits, WPT_CHUNK_PAGES);
+		wpt_bits_fill(bits);
 		/* Orders the bits before the flag that stands for them. */
 		smp_mb__before_atomic();
 		clear_bit(WPT_CHUNK_HAZY, &chunk->flags);

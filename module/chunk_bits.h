@@ -7,6 +7,7 @@
 #ifndef WPT_CHUNK_BITS_H
 #define WPT_CHUNK_BITS_H
 
+#include "bits.h"
 #include "chunk.h"
 
 #define WPT_CHUNK_BITS_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
@@ -24,7 +25,7 @@ static inline bool wpt_chunk_any_hazy(const struct wpt_chunk *chunk)
 {
 	const unsigned long *hazy = READ_ONCE(chunk->hazy);
 
-	return (hazy && !bitmap_empty(hazy, WPT_CHUNK_PAGES)) ||
+	return (hazy && !wpt_bits_empty(hazy)) ||
 	       test_bit(WPT_CHUNK_HAZY, &chunk->flags);
 }
 
@@ -48,7 +49,7 @@ static inline bool wpt_chunk_any_away(const struct wpt_chunk *chunk)
 {
 	const unsigned long *away = READ_ONCE(chunk->away);
 
-	return unlikely(away) && !bitmap_empty(away, WPT_CHUNK_PAGES);
+	return unlikely(away) && !wpt_bits_empty(away);
 }
 
 static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
@@ -62,11 +63,10 @@ static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
 static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
 {
 	unsigned long *away = READ_ONCE(chunk->away);
-	unsigned int i;
 
+	/* Like clear_bit() of each of them: the page table is locked. */
 	if (unlikely(away))
-		for_each_set_bit(i, away, WPT_CHUNK_PAGES)
-			clear_bit(i, away);
+		wpt_bits_zero(away);
 }
 
 bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i);

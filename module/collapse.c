@@ -13,6 +13,7 @@
  * Only precision depends on this.  Nothing is refused where each page is written
  * already, or where all trackers asked for huge pages to be kept.
  */
+#include "bits.h"
 #include "collapse.h"
 #include "compat/ftrace.h"
 #include "hook.h"
@@ -82,7 +83,7 @@ static bool notrace stays_small(struct mm_struct *mm, unsigned long addr,
 	space = wpt_space_find(mm);
 	if (space && wpt_space_exact(space, start, start + WPT_CHUNK_SIZE)) {
 		chunk = wpt_record_chunk(&space->rec, start);
-		small = !(chunk && bitmap_full(chunk->dirty, WPT_CHUNK_PAGES)) &&
+		small = !(chunk && wpt_bits_full(chunk->dirty)) &&
 			!(there && ptes_written(mm, chunk, start));
 	}
 	rcu_read_unlock();

@@ -99,7 +99,8 @@ long wpt_ioc_info(void __user *uarg)
 		if (!why_not(i))
 			info.features |= dev_features[i].bit;
 	info.categories = WPT_DEV_CATEGORIES;
-	info.address_end = TASK_SIZE;
+	/* Of any target, not of the caller, who may be a 32-bit program. */
+	info.address_end = TASK_SIZE_MAX;
 
 	text = kzalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 	if (!text)

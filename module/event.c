@@ -203,7 +203,7 @@ static unsigned long not_dirty(const struct wpt_chunk *chunk, unsigned long addr
 	unsigned int i = wpt_page_index(addr);
 	unsigned int n = i + ((end - addr) >> PAGE_SHIFT);
 
-	return addr + ((find_next_zero_bit(chunk->dirty, n, i) - i) << PAGE_SHIFT);
+	return addr + ((unsigned long)(wpt_bits_next_zero(chunk->dirty, n, i) - i) << PAGE_SHIFT);
 }
 
 /*
@@ -217,7 +217,7 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 
 	/* To armed pages of an entry that stays one, or is split, nothing happens. */
 	if (ev->kind != EVENT_UNMAP && !pte_none(pte) &&
-	    bitmap_full(chunk->armed, WPT_CHUNK_PAGES))
+	    wpt_bits_full(chunk->armed))
 		return first < end;
 	for (addr = first; addr < end;
 	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
@@ -313,8 +313,8 @@ static void event_huge_took(const struct wpt_chunk *chunk, unsigned long start,
 
 	if (!wpt_pmd_armed(pmd) || !wpt_carry_back(wpt_pmd_as_pte(pmd)))
 		return;
-	for_each_set_bit_from(i, chunk->armed, n)
-		if (!test_bit(i, chunk->dirty))
+	for (; i < n; i++)
+		if (test_bit(i, chunk->armed) && !test_bit(i, chunk->dirty))
 			__set_bit(i, took);
 }
 

@@ -54,7 +54,7 @@ static bool forget_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		forget_bits(space, chunk, start, end);
 		/* The mark stays while others of its pages need it. */
 		if (pmd_present(pmd) && wpt_pte_marked(__pte(pmd_val(pmd))) &&
-		    bitmap_empty(chunk->armed, WPT_CHUNK_PAGES))
+		    wpt_bits_empty(chunk->armed))
 			wpt_pte_unmark((pte_t *)pmdp);
 	}
 	spin_unlock(ptl);

@@ -40,11 +40,11 @@ static enum huge_state huge_state(const struct wpt_piece *p, pte_t pte)
 	if (!p->tracked)
 		return HUGE_CLEAN;
 	/* The three answers of nearly all scans, without a look at each page. */
-	if (p->chunk && bitmap_full(p->chunk->dirty, WPT_CHUNK_PAGES))
+	if (p->chunk && wpt_bits_full(p->chunk->dirty))
 		return HUGE_WRITTEN;
-	if (!p->chunk || (bitmap_empty(p->chunk->dirty, WPT_CHUNK_PAGES) &&
-			  (bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES) ||
-			   (bitmap_empty(p->chunk->armed, WPT_CHUNK_PAGES) &&
+	if (!p->chunk || (wpt_bits_empty(p->chunk->dirty) &&
+			  (wpt_bits_full(p->chunk->armed) ||
+			   (wpt_bits_empty(p->chunk->armed) &&
 			    !wpt_chunk_any_hazy(p->chunk)))))
 		return wpt_page_written(p, i, pte) ? HUGE_WRITTEN : HUGE_CLEAN;
 
@@ -102,16 +102,16 @@ static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
 {
 	struct wpt_chunk *chunk = p->chunk;
 
-	bitmap_zero(chunk->armed, WPT_CHUNK_PAGES);
+	wpt_bits_zero(chunk->armed);
 	wpt_chunk_clear_away_all(chunk);
 	wpt_chunk_clear_hazy(chunk, 0, WPT_CHUNK_PAGES);
-	bitmap_zero(chunk->dirty, WPT_CHUNK_PAGES);
+	wpt_bits_zero(chunk->dirty);
 	wpt_record_mark_walk(p->group, chunk, p->start);
 	p->flush_start = p->start;
 	p->flush_end = p->end;
 	smp_mb();
 	if (wpt_space_event_over(h->t->space, p->start, p->end))
-		bitmap_fill(chunk->dirty, WPT_CHUNK_PAGES);
+		wpt_bits_fill(chunk->dirty);
 	else
 		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);
 }
@@ -144,9 +144,9 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 		set_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
 	else
 		clear_bit(WPT_CHUNK_KEEP, &p->chunk->flags);
-	bitmap_fill(p->chunk->armed, WPT_CHUNK_PAGES);
+	wpt_bits_fill(p->chunk->armed);
 	wpt_chunk_clear_away_all(p->chunk);
-	bitmap_zero(p->chunk->dirty, WPT_CHUNK_PAGES);
+	wpt_bits_zero(p->chunk->dirty);
 	if (written)
 		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);
 	p->flush_start = p->start;
@@ -195,10 +195,10 @@ static void note_written(const struct wpt_piece *p, pte_t pte)
 	unsigned int first = wpt_page_index(p->start), i;
 	struct wpt_chunk *chunk = p->chunk;
 
-	if (!chunk || bitmap_full(chunk->dirty, WPT_CHUNK_PAGES))
+	if (!chunk || wpt_bits_full(chunk->dirty))
 		return;
 	/* Nothing to count by cause: nobody knew anything of them. */
-	if (piece_whole(p) && bitmap_empty(chunk->armed, WPT_CHUNK_PAGES) &&
+	if (piece_whole(p) && wpt_bits_empty(chunk->armed) &&
 	    !wpt_chunk_any_hazy(chunk)) {
 		wpt_record_log_all(p->group, chunk, p->start);
 		return;
@@ -224,7 +224,7 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 	if (written)
 		note_written(p, pte);
 	if (h->reset && p->trackable && p->chunk &&
-	    (written || !bitmap_full(p->chunk->armed, WPT_CHUNK_PAGES))) {
+	    (written || !wpt_bits_full(p->chunk->armed))) {
 		if (piece_whole(p) && addr == p->start &&
 		    wpt_out_takes(h->out, WPT_CHUNK_PAGES)) {
 			stop = wpt_out_check(h, addr, cat & h->masks->ret);

@@ -49,7 +49,23 @@ static void set_splice(struct wpt_set *set, unsigned int from, unsigned int to,
 		(set->nr - to) * sizeof(*set->iv));
 	if (n)
 		memcpy(set->iv + from, new, n * sizeof(*new));
-	set->nr = set->nr - (to - from) + n;
+	/* Some look without a lock whether there are any. */
+	WRITE_ONCE(set->nr, set->nr - (to - from) + n);
+}
+
+/**
+ * wpt_set_swap() - two sets change places
+ * @a: one
+ * @b: the other
+ */
+void wpt_set_swap(struct wpt_set *a, struct wpt_set *b)
+{
+	struct wpt_set old = *a;
+
+	a->iv = b->iv;
+	a->cap = b->cap;
+	WRITE_ONCE(a->nr, b->nr);
+	*b = old;
 }
 
 /**
@@ -168,7 +184,7 @@ int wpt_set_union(struct wpt_set *set, const struct wpt_set *other)
 	}
 	wpt_free_array(set->iv);
 	set->iv = iv;
-	set->nr = n;
+	WRITE_ONCE(set->nr, n);
 	set->cap = cap;
 	return 0;
 }
@@ -210,7 +226,7 @@ int wpt_set_subtract(struct wpt_set *set, const struct wpt_set *other)
 	}
 	wpt_free_array(set->iv);
 	set->iv = iv;
-	set->nr = n;
+	WRITE_ONCE(set->nr, n);
 	set->cap = cap;
 	return 0;
 }

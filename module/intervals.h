@@ -20,7 +20,8 @@ struct wpt_interval {
  * @nr:  how many there are
  * @cap: room in @iv
  *
- * The caller provides the locking.  A zeroed structure is the empty set.
+ * The caller provides the locking; @nr may be looked at without.  A zeroed structure is
+ * the empty set.
  */
 struct wpt_set {
 	struct wpt_interval *iv;
@@ -29,6 +30,7 @@ struct wpt_set {
 };
 
 void wpt_set_destroy(struct wpt_set *set);
+void wpt_set_swap(struct wpt_set *a, struct wpt_set *b);
 int wpt_set_add(struct wpt_set *set, unsigned long start, unsigned long end,
 		unsigned int max);
 int wpt_set_del(struct wpt_set *set, unsigned long start, unsigned long end,

@@ -24,9 +24,9 @@ void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p)
 	if (p->end - p->start != WPT_CHUNK_SIZE)
 		return;
 	/* What comes back writable tells nobody. */
-	for (w = 0; w < BITS_TO_LONGS(WPT_CHUNK_PAGES); w++)
-		known[w] = chunk->dirty[w] |
-			   (chunk->armed[w] & ~wpt_chunk_away_word(chunk, w));
+	for (w = 0; w < WPT_CHUNK_WORDS; w++)
+		known[w] = READ_ONCE(chunk->dirty[w]) |
+			   (READ_ONCE(chunk->armed[w]) & ~wpt_chunk_away_word(chunk, w));
 	if (!bitmap_full(known, WPT_CHUNK_PAGES))
 		return;
 	clear_bit(WPT_CHUNK_WALK, &chunk->flags);

@@ -37,6 +37,8 @@
 
 typedef uint64_t u64;
 
+#define WRITE_ONCE(x, value)	((x) = (value))
+
 /* As in the kernel: the lowest bit that is set, and how many are. */
 static inline unsigned long __ffs(unsigned long word)
 {

@@ -59,7 +59,7 @@ static enum wpt_stop do_logged(struct wpt_harvest *h, struct wpt_piece *p,
 	DECLARE_BITMAP(todo, WPT_CHUNK_PAGES);
 	enum wpt_stop stop;
 
-	bitmap_copy(todo, p->chunk->dirty, WPT_CHUNK_PAGES);
+	wpt_bits_copy(todo, p->chunk->dirty);
 	if (p->pending)
 		bitmap_or(todo, todo, p->pending->b, WPT_CHUNK_PAGES);
 	for_each_set_bit_from(i, todo, end) {

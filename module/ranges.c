@@ -66,7 +66,7 @@ static void ranges_repay(struct wpt_tracker *t, const struct wpt_set *new)
 
 static void ranges_swap(struct wpt_tracker *t, struct wpt_set *new)
 {
-	swap(t->ranges, *new);
+	wpt_set_swap(&t->ranges, new);
 	/* Before any of them is armed: no write goes uncounted. */
 	wpt_watch_ranges(t->space, &t->watch, &t->ranges);
 }

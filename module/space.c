@@ -220,7 +220,7 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
 		slot = &space->event_slot[i];
 		if (mover || slot->mover || (slot->start < end && start < slot->end)) {
-			slot->spoilt = true;
+			WRITE_ONCE(slot->spoilt, true);
 			spoilt = true;
 		}
 	}

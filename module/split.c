@@ -30,6 +30,7 @@
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
 
+#include "bits.h"
 #include "compat/fault.h"
 #include "compat/ftrace.h"
 #include "event.h"
@@ -74,10 +75,12 @@ static struct mutex *lock_of(struct mm_struct *mm, unsigned long addr)
 static void split_begin(struct split *s, struct wpt_space *space, pmd_t pmd)
 {
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, s->addr);
+	unsigned int w;
 
 	if (!chunk || !wpt_pmd_armed(pmd))
 		return;
-	bitmap_andnot(s->pages, chunk->armed, chunk->dirty, WPT_CHUNK_PAGES);
+	for (w = 0; w < WPT_CHUNK_WORDS; w++)
+		s->pages[w] = READ_ONCE(chunk->armed[w]) & ~READ_ONCE(chunk->dirty[w]);
 	/*
 	 * In this order: an event is placed before it is counted, so one that is
 	 * not in this number is under way now, or will be counted.
@@ -163,8 +166,8 @@ static bool split_all_clean(const struct split *s, struct wpt_space *space, pmd_
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, s->addr);
 
 	return chunk && pmd_present(pmd) && pmd_leaf(pmd) && wpt_pmd_armed(pmd) &&
-	       bitmap_full(chunk->armed, WPT_CHUNK_PAGES) &&
-	       bitmap_empty(chunk->dirty, WPT_CHUNK_PAGES) &&
+	       wpt_bits_full(chunk->armed) &&
+	       wpt_bits_empty(chunk->dirty) &&
 	       !wpt_space_event_over(space, s->addr, s->addr + WPT_CHUNK_SIZE);
 }
 

@@ -52,7 +52,7 @@ void wpt_unseen_hull(struct wpt_space *space, unsigned long start,
 
 	spin_lock(&space->hull_lock);
 	hull->start = hull->end ? min(hull->start, start) : start;
-	hull->end = max(hull->end, end);
+	WRITE_ONCE(hull->end, max(hull->end, end));
 	space->hull_clears |= clears;
 	spin_unlock(&space->hull_lock);
 }

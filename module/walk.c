@@ -50,7 +50,8 @@ static void take_events(struct wpt_space *space)
 	spin_lock(&space->hull_lock);
 	hull = space->hull;
 	clears = space->hull_clears;
-	space->hull = (struct wpt_interval){ };
+	space->hull.start = 0;
+	WRITE_ONCE(space->hull.end, 0);
 	space->hull_clears = false;
 	spin_unlock(&space->hull_lock);
 	if (!hull.end)

@@ -80,8 +80,8 @@ void wpt_watch_ranges(struct wpt_space *space, struct wpt_watch *watch,
 
 	if (!watch->threshold)
 		return;
-	watch->everywhere = wpt_set_union(&set, ranges) ||
-			    wpt_space_publish(space, &watch->cover, &set);
+	WRITE_ONCE(watch->everywhere, wpt_set_union(&set, ranges) ||
+		   wpt_space_publish(space, &watch->cover, &set));
 	wpt_set_destroy(&set);
 }
 
@@ -102,7 +102,7 @@ static void watch_stop(struct wpt_space *space, struct wpt_watch *watch)
 	eventfd = watch->eventfd;
 	watch->eventfd = NULL;
 	WRITE_ONCE(watch->threshold, 0);
-	watch->everywhere = false;
+	WRITE_ONCE(watch->everywhere, false);
 	wpt_space_publish(space, &watch->cover, &none);
 	mutex_unlock(&space->lock);
 	if (eventfd)
