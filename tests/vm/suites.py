@@ -34,6 +34,8 @@ ONLY = {
     "faultinject": lambda kernel: kernel.name == "kasan",
     "full": lambda kernel: not kernel.debug,
     "kvm": lambda kernel: not kernel.debug,
+    # It is not about us, and takes an hour there.
+    "soft_dirty": lambda kernel: not kernel.debug,
 }
 
 # Suites that share a boot, those that take longest first, and how it differs from
