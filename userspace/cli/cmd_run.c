@@ -44,6 +44,7 @@ struct run {
 	struct target delta;	/* for --interval: reset by each line */
 	struct live live;
 	bool tracking;		/* the trackers are attached */
+	bool begun;		/* they were, to some program */
 	bool shown;		/* the last word was said about this program */
 	double start;
 };
@@ -202,6 +203,7 @@ static int start_tracking(struct run *run)
 		live_start(&run->live, &run->delta, run->out, c->json, false);
 	}
 	run->tracking = true;
+	run->begun = true;
 	run->shown = false;
 	run->start = clock_now();
 	return 0;
@@ -258,6 +260,12 @@ static int on_stop(struct run *run, int status)
 	switch (event) {
 	case PTRACE_EVENT_EXEC:
 		code = start_tracking(run);
+		/* It may have been at work for hours. */
+		if (code && run->begun) {
+			complain("process %d goes on untracked", run->child);
+			run->shown = true;
+			code = 0;
+		}
 		ptrace(PTRACE_CONT, run->child, 0, 0);
 		return code;
 	case PTRACE_EVENT_EXIT:
