@@ -35,7 +35,7 @@ MODULE_PARM_DESC(unsafe_no_hook,
 #define HOOK_LINGER	HZ
 
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
-static unsigned int hook_users;
+static atomic_t hook_users = ATOMIC_INIT(0);
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
 /* The self-test at load needs one hook, and loading is to be quick. */
 static bool required_only = true;
@@ -157,8 +157,8 @@ static int place_all(void)
 			WRITE_ONCE(hook->placed, true);
 		} else if (hook->required) {
 			remove_all();
-			/* EBUSY: kernel.ftrace_enabled is 0 */
-			return ret == -EBUSY ? -EOPNOTSUPP : ret;
+			/* EBUSY: kernel.ftrace_enabled is 0.  ENODEV: a bug of ftrace */
+			return ret == -EBUSY || ret == -ENODEV ? -EOPNOTSUPP : ret;
 		} else {
 			/* Say, a live patch has replaced the function. */
 			pr_info_once("huge pages are reported written: %s cannot be hooked (error %d)\n",
@@ -171,7 +171,7 @@ static int place_all(void)
 static void hook_remove(struct work_struct *work)
 {
 	mutex_lock(&hook_lock);
-	if (!hook_users)
+	if (!atomic_read(&hook_users))
 		remove_all();
 	mutex_unlock(&hook_lock);
 }
@@ -182,17 +182,19 @@ static DECLARE_DELAYED_WORK(hook_remove_work, hook_remove);
  * wpt_hook_get() - make sure that the hooks are in place
  *
  * Return: 0, to be undone by wpt_hook_put(); -EOPNOTSUPP if ftrace is switched
- * off by sysctl, or another error of ftrace.  May sleep.
+ * off by sysctl, or by itself after a bug; -EINTR, or another error of ftrace.  May
+ * sleep, for as long as it takes to remove the hooks after an earlier use.
  */
 int wpt_hook_get(void)
 {
 	int ret = 0;
 
-	mutex_lock(&hook_lock);
+	if (mutex_lock_killable(&hook_lock))
+		return -EINTR;
 	if (!unsafe_no_hook)
 		ret = place_all();
 	if (!ret)
-		hook_users++;
+		atomic_inc(&hook_users);
 	mutex_unlock(&hook_lock);
 	return ret;
 }
@@ -202,13 +204,11 @@ int wpt_hook_get(void)
  */
 void wpt_hook_put(void)
 {
-	mutex_lock(&hook_lock);
-	if (!--hook_users) {
-		/* It may be waiting since an earlier one was the last. */
+	/* From now on, if it is waiting since an earlier one was the last. */
+	if (atomic_dec_and_test(&hook_users)) {
 		cancel_delayed_work(&hook_remove_work);
 		schedule_delayed_work(&hook_remove_work, HOOK_LINGER);
 	}
-	mutex_unlock(&hook_lock);
 }
 
 /**
