@@ -11,8 +11,9 @@
  *      as it likes, with or without resetting the answer in the same call.
  *
  * The tracked program takes one short minor fault for the first write to a
- * page after each reset.  It gets no signal, is never blocked and cannot tell
- * that it is tracked.  Closing the file ends the tracking.
+ * page after each reset.  It gets no signal and waits for nobody, but that mmap(2)
+ * and its like may wait for a step of a scan (2 ms), and a child of a followed fork
+ * for its tracker.  Closing the file ends the tracking.
  *
  * Several trackers may watch the same memory.  Each has its own written set: a
  * reset by one never hides a write from another.
@@ -166,7 +167,7 @@
  * @abi:         out: %WPTRACK_ABI_VERSION of the module
  * @features:    out: WPTRACK_FEATURE_* bits that work here
  * @categories:  out: WPTRACK_PAGE_* bits that SCAN accepts in its masks
- * @address_end: out: end of the caller's address space; no range reaches beyond
+ * @address_end: out: end of the largest address space; no range reaches beyond
  * @text:        in: address of a buffer for a description, or 0
  * @text_len:    in: size of that buffer; out: size of the whole description with
  *               its final NUL.  If it did not fit it is cut, and still ends in NUL.

@@ -16,7 +16,7 @@
 static const struct {
 	const char *key, *help;
 } gauges[] = {
-	{ "trackers", "Open trackers." },
+	{ "trackers", "Trackers that are attached to a process." },
 	{ "spaces", "Address spaces that are tracked." },
 	{ "armed", "Pages that are write-protected for tracking." },
 	{ "record_bytes", "Memory of the records." },
@@ -32,6 +32,8 @@ static const struct {
 	{ "arms", "Pages that were write-protected." },
 	{ "events", "Changes of mappings in tracked address spaces." },
 	{ "wakeups", "Wake-ups of who waits for writes." },
+	{ OVER "nomem", "Trackers of which all pages read written for want of memory." },
+	{ OVER "forked", "Children of which all pages read written, for a reset during the fork." },
 	{ "anomalies", "Impossible states that were met. Must be 0." },
 };
 
@@ -60,6 +62,13 @@ static void header(FILE *out, const char *name, const char *suffix,
 {
 	fprintf(out, "# HELP " PREFIX "%s%s %s\n# TYPE " PREFIX "%s%s %s\n", name,
 		suffix, help, name, suffix, type);
+}
+
+/* Does it count pages?  Others of that name count trackers. */
+static bool is_over(const char *key)
+{
+	return !strncmp(key, OVER, strlen(OVER)) && strcmp(key, OVER "nomem") &&
+	       strcmp(key, OVER "forked");
 }
 
 static const char *text_of(const struct stats *stats, const char *key)
@@ -94,7 +103,7 @@ void prometheus_print(FILE *out, const struct stats *stats)
 		key = stats->v[i].key;
 		value = stats->v[i].value;
 		if (!is_number(value) || !strcmp(key, "pte_bit") ||
-		    !strncmp(key, OVER, strlen(OVER)))
+		    is_over(key))
 			continue;
 		help = gauge_help(key);
 		header(out, key, help ? "" : "_total", help ? "gauge" : "counter",
@@ -103,8 +112,7 @@ void prometheus_print(FILE *out, const struct stats *stats)
 	}
 	for (i = 0; i < stats->n; i++) {
 		key = stats->v[i].key;
-		if (strncmp(key, OVER, strlen(OVER)) ||
-		    !is_number(stats->v[i].value))
+		if (!is_over(key) || !is_number(stats->v[i].value))
 			continue;
 		if (!over)
 			header(out, "overreport_pages", "_total", "counter",

@@ -213,13 +213,14 @@ int wptrack_forked(struct wptrack *w, struct wptrack **child, pid_t *pid,
  * @w:     the handle, attached
  * @start: first byte
  * @end:   end of the range
- * @flags: 0, or %WPTRACK_TRACK_START_WRITTEN: every page begins as written
+ * @flags: %WPTRACK_TRACK_START_WRITTEN: every page begins as written;
+ *         %WPTRACK_TRACK_KEEP_HUGE: huge pages are not split, and written as a whole
  *
  * The range may span holes and memory that will be mapped later.  After
  * success, any later write to it will be reported.
  *
- * Return: 0 or -errno.  After an error a first part of the range may be
- * tracked; wptrack_error() says up to where.
+ * Return: 0 or -errno.  After an error either nothing has changed, or all of the range
+ * is tracked and reads written from the address on that wptrack_error() names.
  */
 int wptrack_track(struct wptrack *w, uint64_t start, uint64_t end,
 		  uint64_t flags);
@@ -251,7 +252,8 @@ int wptrack_untrack(struct wptrack *w, uint64_t start, uint64_t end);
  * taken is lost.
  *
  * Return: number of regions in @vec (with @vec NULL: that there would be), or
- * -errno, and then nothing was delivered or reset.
+ * -errno, and then nothing was delivered or reset.  But -EAGAIN: an event found no
+ * memory for what it had to note, all reads written, and the scan is to be done anew.
  */
 ssize_t wptrack_scan(struct wptrack *w, uint64_t start, uint64_t end,
 		     struct wptrack_region *vec, size_t vec_len,
