@@ -21,11 +21,11 @@
 #define GUEST_FIRST	0x1004
 #define GUEST_WINDOW	0x1008
 #define GUEST_LIST	0x2000
-#define GUEST_ANNOUNCE	0xa000
+#define GUEST_ANNOUNCE	0xb000
 #define GUEST_PORT	0x10
 
 #define SLOT_PAGES	(2 * PMD_PAGES)
-#define SLOTS_MAX	6
+#define SLOTS_MAX	7
 #define CLOCK_PAGE	7	/* of the first slot: KVM keeps the time there */
 #define VM_PAGES	(SLOTS_MAX * SLOT_PAGES)
 
@@ -60,6 +60,7 @@ struct slot {
 	size_t grain;		/* pages that are reported together */
 	bool balloon;		/* VMM_BALLOON can be done to it */
 	bool always;		/* cannot be tracked on this kernel: always written */
+	int guest_memfd;	/* KVM has the memory from this file itself; 0: from @a */
 	struct marks *m;	/* of the test: what has to be reported */
 	struct area a;
 	uint8_t guest[SLOT_PAGES];	/* enum guest_op */

@@ -17,7 +17,7 @@
 /* Of this process. */
 static struct {
 	struct machine *m;
-	int vm, cpu;
+	int kvm, vm, cpu;
 	struct kvm_run *run;
 	size_t run_size;
 	int data;		/* a file to read(2) from */
@@ -50,11 +50,50 @@ static struct slot *add(struct machine *m, const char *name, struct area a)
 	return s;
 }
 
+/* Linux 6.18; what older headers lack of it. */
+#define GUEST_MEMFD_FLAGS_CAP	244
+#define GUEST_MEMFD_MMAP	1ULL
+#define GUEST_MEMFD_SHARED	2ULL
+#define MEM_GUEST_MEMFD		4
+
+struct guest_memfd {
+	uint64_t size, flags, reserved[6];
+};
+
+struct memory_region2 {
+	uint32_t slot, flags;
+	uint64_t guest_phys_addr, memory_size, userspace_addr, guest_memfd_offset;
+	uint32_t guest_memfd, pad1;
+	uint64_t pad2[14];
+};
+
+#define CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct guest_memfd)
+#define SET_MEMORY_REGION2	_IOW(KVMIO, 0x49, struct memory_region2)
+
+/* KVM takes the guest's pages from the file, whatever the VMM has mapped. */
+static void map_guest_memfd(struct machine *m)
+{
+	struct guest_memfd g = {
+		.size = SLOT_PAGES * PAGE, .flags = GUEST_MEMFD_MMAP | GUEST_MEMFD_SHARED,
+	};
+	struct area a = { .pages = SLOT_PAGES };
+	int fd, can = ioctl(vmm.vm, KVM_CHECK_EXTENSION, GUEST_MEMFD_FLAGS_CAP);
+
+	/* It has no dirty log. */
+	if (can < 0 || (can & g.flags) != g.flags || m->dirty_log)
+		return;
+	fd = must(ioctl(vmm.vm, CREATE_GUEST_MEMFD, &g));
+	a.p = must(mmap(NULL, g.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+	add(m, "guest_memfd", a)->guest_memfd = fd;
+}
+
 static void map(struct machine *m)
 {
 	struct slot *s;
 	int fd;
 
+	vmm.kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+	vmm.vm = must(ioctl(vmm.kvm, KVM_CREATE_VM, 0));
 	s = add(m, "private anonymous", map_make(MAP_KIND_ANON, SLOT_PAGES, 0).a);
 	s->balloon = true;
 	/* What comes below enables huge pages for this process. */
@@ -65,6 +104,7 @@ static void map(struct machine *m)
 	s = add(m, "the same, kept huge", thp_empty(SLOT_PAGES / PMD_PAGES));
 	s->flags = WPTRACK_TRACK_KEEP_HUGE;
 	s->grain = PMD_PAGES;
+	map_guest_memfd(m);
 	if (!m->huge_pages)
 		return;
 	s = add(m, "hugetlb, private", hugetlb(SLOT_PAGES / PMD_PAGES, false, &fd));
@@ -84,13 +124,29 @@ static void set_slot(unsigned int nr, uint32_t addr, void *p, size_t size)
 	must(ioctl(vmm.vm, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
+static void set_guest_memfd(unsigned int nr, uint32_t addr, const struct slot *s,
+			    size_t size)
+{
+	struct memory_region2 region = {
+		.slot = nr, .guest_phys_addr = addr, .memory_size = size,
+		.userspace_addr = (uintptr_t)s->a.p, .flags = MEM_GUEST_MEMFD,
+		.guest_memfd = s->guest_memfd,
+	};
+
+	must(ioctl(vmm.vm, SET_MEMORY_REGION2, &region));
+}
+
 static void set_slots(struct machine *m, bool there)
 {
 	size_t i;
 
 	for (i = 0; i < m->slots; i++)
-		set_slot(1 + i, gpa(m, &m->slot[i]), m->slot[i].a.p,
-			 there ? SLOT_PAGES * PAGE : 0);
+		if (m->slot[i].guest_memfd)
+			set_guest_memfd(1 + i, gpa(m, &m->slot[i]), &m->slot[i],
+					there ? SLOT_PAGES * PAGE : 0);
+		else
+			set_slot(1 + i, gpa(m, &m->slot[i]), m->slot[i].a.p,
+				 there ? SLOT_PAGES * PAGE : 0);
 }
 
 static struct kvm_segment flat(uint8_t type, uint16_t selector)
@@ -103,17 +159,15 @@ static struct kvm_segment flat(uint8_t type, uint16_t selector)
 
 static void create(struct machine *m)
 {
-	int kvm = must(open("/dev/kvm", O_RDWR | O_CLOEXEC));
 	struct kvm_sregs sregs;
 
 	vmm.m = m;
-	vmm.vm = must(ioctl(kvm, KVM_CREATE_VM, 0));
 	set_slot(0, 0, &m->control, (sizeof(m->control) + PAGE - 1) / PAGE * PAGE);
 	set_slots(m, true);
 	memcpy(m->control.program, guest_program, guest_program_end - guest_program);
 
 	vmm.cpu = must(ioctl(vmm.vm, KVM_CREATE_VCPU, 0));
-	vmm.run_size = must(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
+	vmm.run_size = must(ioctl(vmm.kvm, KVM_GET_VCPU_MMAP_SIZE, 0));
 	vmm.run = must(mmap(NULL, vmm.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    vmm.cpu, 0));
 	m->run = (struct area){ (uint8_t *)vmm.run, vmm.run_size / PAGE };
@@ -123,7 +177,7 @@ static void create(struct machine *m)
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = flat(3, 16);
 	must(ioctl(vmm.cpu, KVM_SET_SREGS, &sregs));
 	vmm.data = must(memfd_create("vmm", MFD_CLOEXEC));
-	close(kvm);
+	close(vmm.kvm);
 }
 
 static void vmm_run(uint32_t rip)
