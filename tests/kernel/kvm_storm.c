@@ -129,7 +129,7 @@ START_TEST(no_write_is_lost_in_a_storm)
 	m->guest_alone = _i & 2;
 	storm.m = m;
 	machine_do(m, VMM_STORM);
-	end = seconds() + run_seconds(3);
+	end = seconds() + run_seconds(2);
 	while (!lost && seconds() < end) {
 		if (m->guest_alone) {
 			lost = scan(&storm, w, m->slot + m->control.first / SLOT_PAGES, 1);
@@ -148,7 +148,7 @@ END_TEST
 
 void kvm_storm(Suite *s)
 {
-	TCase *tc = tcase_new(s, "storm", run_seconds(3) + TEST_TIMEOUT);
+	TCase *tc = tcase_new(s, "storm", run_seconds(2) + TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, no_write_is_lost_in_a_storm, 0, 4);
 }

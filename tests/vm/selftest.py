@@ -312,6 +312,14 @@ class List(unittest.TestCase):
 
 
 class Boots(unittest.TestCase):
+    def test_what_is_spared_runs_when_it_is_asked_for(self):
+        for name in suites.SPARED:
+            kinds = [(suites.runs_on(kernels.get(k), name),
+                      suites.runs_on(kernels.get(k), name, asked=False))
+                     for k in kernels.names()]
+            self.assertTrue(all(asked for asked, _ in kinds))
+            self.assertEqual({spared for _, spared in kinds}, {True, False})
+
     def test_every_suite_is_in_one_boot(self):
         names = [n for n in suites.names() if n != suites.HOST]
         self.assertEqual(sorted(n for group in suites.boots(names) for n in group),
