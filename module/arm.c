@@ -7,6 +7,7 @@
 
 #include "arm.h"
 #include "compat/hugetlb.h"
+#include "compat/uffd.h"
 #include "hugetlb.h"
 #include "ptwalk.h"
 #include "split.h"
@@ -59,7 +60,7 @@ bool wpt_vma_walkable(struct vm_area_struct *vma)
  * wpt_vma_trackable() - can pages of a mapping be armed at all?
  * @vma: the mapping
  *
- * The ptes of a mapping with userfaultfd write protection belong to its
+ * The ptes of a mapping with userfaultfd's protection belong to its
  * handler; read-only ptes mean something else to a shadow stack.
  */
 bool wpt_vma_trackable(struct vm_area_struct *vma)
@@ -67,7 +68,7 @@ bool wpt_vma_trackable(struct vm_area_struct *vma)
 	if (is_vm_hugetlb_page(vma) ? !wpt_hugetlb_trackable(vma) :
 				      !wpt_vma_walkable(vma))
 		return false;
-	if (vma->vm_flags & VM_UFFD_WP)
+	if (vma->vm_flags & WPT_VM_UFFD_PROTECTS)
 		return false;
 #ifdef VM_SHADOW_STACK
 	if (vma->vm_flags & VM_SHADOW_STACK)

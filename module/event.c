@@ -36,6 +36,7 @@
 #include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/syscall.h"
+#include "compat/uffd.h"
 #include "event.h"
 #include "ptwalk.h"
 #include "space.h"
@@ -184,7 +185,7 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		if (!wpt_pte_zero(pte))
 			set_bit(i, chunk->dirty);
 	} else if (!pte_present(pte) || pte_write(pte) || pte_dirty(pte) ||
-		   pte_uffd_wp(pte)) {
+		   wpt_pte_uffd(pte)) {
 		/*
 		 * Read-only, or clean, or without userfaultfd's mark, it would look
 		 * as if nobody had written to it.

@@ -11,6 +11,7 @@
 #include "carry.h"
 #include "chunk_bits.h"
 #include "compat/entry.h"
+#include "compat/uffd.h"
 #include "piece.h"
 #include "ptwalk.h"
 #include "stats.h"
@@ -89,7 +90,7 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	if (wpt_pte_marked(pte))
 		return true;
 	/* UFFDIO_COPY may have filled it, behind a read-only pte and without an event. */
-	if (pte_uffd_wp(pte) || ((p->vma->vm_flags & VM_SHARED) && pte_dirty(pte)))
+	if (wpt_pte_uffd(pte) || ((p->vma->vm_flags & VM_SHARED) && pte_dirty(pte)))
 		return true;
 	if (is_vm_hugetlb_page(p->vma) && !p->trackable)
 		return true;
