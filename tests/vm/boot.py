@@ -128,7 +128,7 @@ def complaint(line):
 # With DEBUG_VM the kernel wants to know each bit of a pte that mprotect() changes, and
 # does not know our mark, which goes with it: see docs/testing.md.
 _MARK_GOES = re.compile(r"WARNING: .* at arch/x86/include/asm/tlbflush\.h:\d+ "
-                        r"change_protection\+")
+                        r"change_(protection|huge_pmd)\+")
 _TRACE_END = re.compile(r"---\[ end trace ")
 
 
