@@ -44,21 +44,52 @@ void wpt_stats_hold(u64 since)
 		;
 }
 
+/* Sums over all spaces. */
+struct totals {
+	unsigned long spaces, armed, bytes;
+	u64 until;	/* they are not made anew before */
+};
+
+/* Records of 400 GiB. */
+#define TOTALS_MANY	(32UL << 20)
+
+/*
+ * Anybody may read them, and with terabytes tracked it takes a tenth of a second to go
+ * through all records: then they are made once a second.
+ */
+static int totals_get(struct totals *out)
+{
+	static DEFINE_MUTEX(lock);
+	static struct totals last;
+
+	if (mutex_lock_interruptible(&lock))
+		return -EINTR;
+	if (ktime_get_ns() >= last.until) {
+		wpt_space_totals(&last.spaces, &last.armed, &last.bytes);
+		last.until = last.bytes < TOTALS_MANY ? 0 : ktime_get_ns() + NSEC_PER_SEC;
+	}
+	*out = last;
+	mutex_unlock(&lock);
+	return 0;
+}
+
 /* Lines "key value".  The names are part of the interface. */
 static int stats_show(struct seq_file *m, void *v)
 {
-	unsigned long spaces, armed, bytes;
+	struct totals totals;
 	enum wpt_stat stat;
+	int ret = totals_get(&totals);
 
-	wpt_space_totals(&spaces, &armed, &bytes);
+	if (ret)
+		return ret;
 	seq_printf(m, "version %s\n", WPT_VERSION);
 	seq_printf(m, "trackers %u\n", wpt_tracker_count());
-	seq_printf(m, "spaces %lu\n", spaces);
+	seq_printf(m, "spaces %lu\n", totals.spaces);
 	seq_printf(m, "hooks %s\n",
 		   wpt_hook_installed() ? "installed" : "removed");
 	seq_printf(m, "pte_bit %d\n", WPT_PTE_BIT);
-	seq_printf(m, "armed %lu\n", armed);
-	seq_printf(m, "record_bytes %lu\n", bytes);
+	seq_printf(m, "armed %lu\n", totals.armed);
+	seq_printf(m, "record_bytes %lu\n", totals.bytes);
 	seq_printf(m, "max_hold_us %llu\n",
 		   div_u64(atomic64_read(&max_hold), NSEC_PER_USEC));
 	for (stat = 0; stat < WPT_STAT_NR; stat++)
