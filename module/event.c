@@ -185,10 +185,10 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		if (!wpt_pte_zero(pte))
 			set_bit(i, chunk->dirty);
 	} else if (!pte_present(pte) || pte_write(pte) || pte_dirty(pte) ||
-		   wpt_pte_uffd(pte)) {
+		   wpt_pte_uffd(pte) || wpt_pte_marked(pte)) {
 		/*
-		 * Read-only, or clean, or without userfaultfd's mark, it would look
-		 * as if nobody had written to it.
+		 * Read-only, or clean, or without userfaultfd's mark, or ours of a page
+		 * that was moved here, it would look as if nobody had written to it.
 		 */
 		set_bit(i, chunk->dirty);
 	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
@@ -294,7 +294,8 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	}
 	for (addr = start, pte = ptep; addr < end && ev->kind == EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
-		unseen |= !pte_present(ptep_get(pte));
+		/* One without access loses a mark without an event. */
+		unseen |= !(wpt_pte_flags(ptep_get(pte)) & _PAGE_PRESENT);
 		mark_moving(pte);
 	}
 	if (open)
@@ -347,7 +348,7 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
-	if (moving && huge && !page)
+	if (moving && huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT)))
 		wpt_unseen_moves(space, start);
 	return huge;
 }

@@ -332,6 +332,34 @@ START_TEST(shared_memory_that_another_tracker_has_reset_is_written_where_it_move
 }
 END_TEST
 
+/*
+ * Written back, and moved: its pte is as clean as one that nobody has used, but for the
+ * mark that it has taken along, and mprotect() takes that.
+ */
+START_TEST(written_shared_memory_that_moves_and_is_protected_is_written)
+{
+	struct wptrack *w = tracker_self();
+	struct area to = hole(64, 0);
+	struct marks *m = marks_new(64);
+	struct map map;
+
+	if (!ext4_dir())
+		skip("no ext4 scratch disk");
+	map = map_make(MAP_KIND_EXT4, 64, 0);
+	read_all(map.a);
+	track(w, map.a, 0);
+	track(w, to, 0);
+	reset(w, map.a);
+	touch_random(map.a, m, 5);
+	must(fdatasync(map.fd));
+	move(map.a, to, 0);
+	must(mprotect(to.p, 64 * PAGE, _i ? PROT_NONE : PROT_READ));
+	must(mprotect(to.p, 64 * PAGE, PROT_READ | PROT_WRITE));
+	expect_no_lost(w, to, m, RESET, "moved and protected");
+	expect_works(w, to);
+}
+END_TEST
+
 static void *write_back(void *arg)
 {
 	int *fd = arg;
@@ -443,6 +471,8 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, growth_in_place_is_clean_until_written);
 	tcase_add_test(tc, what_was_cut_off_and_grown_again_is_written);
 	tcase_add_test(tc, growth_by_moving_into_tracked_memory);
+	tcase_add_loop_test(tc, written_shared_memory_that_moves_and_is_protected_is_written,
+			    0, 2);
 	tcase_add_test(tc, shared_memory_that_moves_during_writeback_loses_no_write);
 	tcase_add_test(tc, shared_memory_that_another_tracker_has_reset_is_written_where_it_moves);
 	tcase_add_loop_test(tc, shared_memory_that_moves_while_it_is_not_mapped_is_written,
