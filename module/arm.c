@@ -29,16 +29,20 @@
  * (guest_memfd), buffers of devices.  Its own file systems of that kind cannot be mounted
  * by anybody; neither can shared memory, of which this is not true.
  */
-static bool ptes_tell(const struct vm_area_struct *vma)
+static bool ptes_tell(struct vm_area_struct *vma)
 {
 	const struct super_block *sb;
 	const struct inode *inode;
 
-	if (!(vma->vm_flags & VM_SHARED) || !vma->vm_file)
+	if (!vma->vm_file || vma_is_anonymous(vma))
 		return true;
 	inode = file_inode(vma->vm_file);
+	/* Devices whatever the mapping is: a private one shows their pages, too. */
 	if (!S_ISREG(inode->i_mode))
 		return S_ISBLK(inode->i_mode);
+	/* Not VM_SHARED, which a file that was opened for reading does not give. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return true;
 	sb = inode->i_sb;
 	return !(sb->s_flags & SB_NOUSER) || sb->s_magic == TMPFS_MAGIC ||
 	       sb->s_magic == WPT_SECRETMEM_MAGIC;
