@@ -84,8 +84,8 @@ static void progress_over_huge_pages(int fd)
 	} while (a.start < a.end);
 	printf("# stopped at page %llu of 1024 after %d calls\n",
 	       (a.walk_end - (__u64)p) / PAGE, calls);
+	/* It stays: what takes its place is tracked, too, and should not be below. */
 	point(a.walk_end == a.end, "max_pages below a huge page makes progress");
-	munmap(p, 2 * HUGE);
 }
 
 /* A scan that fails says that it reached the end. */
