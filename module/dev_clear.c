@@ -14,7 +14,7 @@
 /* Reset the written pages of one region, if it is the right epoch. */
 static int dev_clear_one(struct wpt_tracker *t,
 			 const struct wptrack_region *region, u64 epoch,
-			 u64 *pages)
+			 u64 *pages, bool *begun)
 {
 	struct wptrack_region buf[8];
 	struct wpt_scan scan = {
@@ -27,6 +27,7 @@ static int dev_clear_one(struct wpt_tracker *t,
 		.flags = WPTRACK_SCAN_RESET,
 		.epoch = epoch,
 		.clear = true,
+		.goes_on = *begun,
 		.out = {
 			.buf = buf, .cap = ARRAY_SIZE(buf),
 			.max_pages = U64_MAX, .count_only = true,
@@ -38,6 +39,7 @@ static int dev_clear_one(struct wpt_tracker *t,
 		return -EINVAL;
 	if (scan.start >= scan.end)
 		return 0;
+	*begun = true;
 	ret = wpt_tracker_scan(t, &scan);
 	*pages += scan.out.pages;
 	return ret;
@@ -47,6 +49,7 @@ static int dev_clear(struct wpt_tracker *t, struct wptrack_clear *arg,
 		     struct wptrack_region *regions)
 {
 	const struct wptrack_region __user *vec = u64_to_user_ptr(arg->vec);
+	bool begun = false;
 	unsigned int n, i;
 	int ret;
 
@@ -57,7 +60,7 @@ static int dev_clear(struct wpt_tracker *t, struct wptrack_clear *arg,
 			return -EFAULT;
 		for (i = 0; i < n; i++) {
 			ret = dev_clear_one(t, &regions[i], arg->epoch,
-					    &arg->pages);
+					    &arg->pages, &begun);
 			if (ret)
 				return ret;
 			arg->done++;
@@ -98,7 +101,6 @@ long wpt_ioc_clear(struct wpt_tracker *t, void __user *uarg)
 				GFP_KERNEL_ACCOUNT);
 	if (!regions)
 		return -ENOMEM;
-	wpt_watch_reset(&t->watch);
 	ret = dev_clear(t, &arg, regions);
 	kfree(regions);
 	/* After ESTALE as well: it says which epoch it is. */

@@ -193,7 +193,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	losses = READ_ONCE(t->losses);
 	if (h.reset) {
 		wpt_fork_change_begin(t);
-		if (!s->clear && (!t->resume || s->start != t->resume))
+		if (s->clear ? !s->goes_on : !t->resume || s->start != t->resume)
 			wpt_watch_reset(&t->watch);
 		ret = scan_held(&h);
 		if (ret)

@@ -81,6 +81,7 @@ struct wpt_tracker {
  * @flags:   WPTRACK_SCAN_*
  * @epoch:   in: the epoch that it must be, or 0; out: the epoch that it was
  * @clear:   it is for a WPTRACK_IOC_CLEAR
+ * @goes_on: which has begun with another region
  * @out:     limits in, counts out; the buffer belongs to the caller
  * @deliver: hand over the regions of the buffer.  Called without locks other
  *           than the tracker's.  Returns how many were taken; fewer than given
@@ -95,6 +96,7 @@ struct wpt_scan {
 	u64 flags;
 	u64 epoch;
 	bool clear;
+	bool goes_on;
 	struct wpt_out out;
 	unsigned int (*deliver)(void *ctx, const struct wptrack_region *regions,
 				unsigned int nr);

@@ -381,6 +381,23 @@ START_TEST(a_reset_in_several_calls_counts_on)
 }
 END_TEST
 
+START_TEST(a_clear_that_is_refused_leaves_the_count)
+{
+	struct area a = anon_populated(PAGES);
+	struct wptrack *w = tracker_on(a);
+	struct wptrack_region v = { .start = area_start(a), .end = area_end(a) };
+	uint64_t epoch = 999;
+
+	notify(w, 1, -1);
+	touch(a, 0);
+	ck_assert_int_eq(polled(w, 1000), POLLIN);
+	ck_assert_int_eq(wptrack_clear(w, &v, 1, &epoch, 0), -ESTALE);
+	ck_assert_int_eq(polled(w, 0), POLLIN);
+	ck_assert_int_eq(wptrack_clear(w, &v, 1, NULL, 0), 1);
+	ck_assert_int_eq(polled(w, 0), 0);
+}
+END_TEST
+
 static void *writes_one(void *arg)
 {
 	struct area *a = arg;
@@ -428,5 +445,6 @@ void trackers_wait(Suite *s)
 	tcase_add_test(tc, what_is_no_eventfd_is_refused);
 	tcase_add_test(tc, thresholds_come_and_go_under_writers);
 	tcase_add_test(tc, a_reset_in_several_calls_counts_on);
+	tcase_add_test(tc, a_clear_that_is_refused_leaves_the_count);
 	tcase_add_test(tc, a_clear_of_many_regions_counts_on);
 }
