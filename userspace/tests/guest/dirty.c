@@ -7,7 +7,8 @@
  *	dirty HOW PAGES		write PAGES pages once and exit:
  *				"once": from main, "thread": from a thread, while
  *				main waits, "leader": so, and main has ended
- *	dirty same 1		write to one page for ever, and do nothing else
+ *	dirty same 1		write to one page for ever, and do nothing else;
+ *				prints "ready"
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -196,13 +197,21 @@ static void *write_and_exit(void *pages)
 	exit(0);
 }
 
+static void ready(void)
+{
+	puts("ready");
+	fflush(stdout);
+}
+
 static int once(const char *how, size_t pages)
 {
 	pthread_t thread;
 
-	if (!strcmp(how, "same"))
+	if (!strcmp(how, "same")) {
+		ready();
 		for (;;)
 			data_pages[0]++;
+	}
 	if (!strcmp(how, "once"))
 		write_and_exit((void *)pages);
 	pthread_create(&thread, NULL, write_and_exit, (void *)pages);
@@ -230,8 +239,7 @@ int main(int argc, char **argv)
 		pthread_create(&thread, NULL, writer, (void *)(i + 1));
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		pthread_create(&thread, NULL, others[i], NULL);
-	puts("ready");
-	fflush(stdout);
+	ready();
 	for (;;)
 		pause();
 }
