@@ -6,9 +6,11 @@
 #include <linux/pagemap.h>
 
 #include "arm.h"
+#include "compat/anon.h"
 #include "compat/hugetlb.h"
 #include "compat/uffd.h"
 #include "hugetlb.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "split.h"
 #include "stats.h"
@@ -281,6 +283,49 @@ enum wpt_arm wpt_arm_pte(struct vm_area_struct *vma, pte_t *ptep)
 	else if (!wpt_pte_zero(pte))
 		return WPT_ARM_UNTRACKABLE;
 	return arm_entry(vma, ptep, page, true);
+}
+
+/**
+ * wpt_arm_unmarked() - make sure of a page that wpt_arm_pte() leaves alone
+ * @vma:  its mapping, for which wpt_vma_trackable() is true
+ * @ptep: the pte; the conditions are those of wpt_arm_pte()
+ * @why:  what that said
+ *
+ * An anonymous page in a private mapping that cannot be read now, or may not be written.
+ * After WPT_ARM_DONE wpt_protect_held() tells whether it was written, for as long as no
+ * event passes that does not look at it; the TLB has to be flushed as well.
+ *
+ * A debugger takes a reference with the page table locked, and writes later.
+ *
+ * Return: what became of it.
+ */
+enum wpt_arm wpt_arm_unmarked(struct vm_area_struct *vma, pte_t *ptep, enum wpt_arm why)
+{
+	pte_t pte = ptep_get(ptep);
+	struct page *page;
+	unsigned int i;
+
+	if ((vma->vm_flags & VM_SHARED) || !pte_present(pte) || pte_write(pte))
+		return why;
+	if (!(vma->vm_flags & VM_WRITE) && !wpt_force_looks_again())
+		return why;
+	page = wpt_pte_page(pte);
+	if (!page || !wpt_page_anon(page) || is_zone_device_page(page))
+		return why;
+	/* Before, as a page that a transfer goes to may not be copied; and after. */
+	for (i = 0; i < 2; i++) {
+		if (wpt_page_maybe_pinned(page))
+			return WPT_ARM_PINNED;
+		if (page_is_held(page, 0, true) && stays_held(page, true))
+			return WPT_ARM_REFERENCED;
+		if (!i)
+			wpt_protect_unshared(ptep, page);
+	}
+	if (!wpt_protect_held(pte))
+		return why;
+	/* One that has been moved here may have it. */
+	wpt_pte_unmark(ptep);
+	return WPT_ARM_DONE;
 }
 
 /**

@@ -65,6 +65,7 @@
 #include "carry.h"
 #include "chunk_bits.h"
 #include "compat/entry.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "stats.h"
 
@@ -87,12 +88,15 @@ bool wpt_carry_back(pte_t pte)
 /**
  * wpt_carry_resume() - a page that is away and was not written is armed if it is back
  * @chunk: its chunk
- * @i:     the page
+ * @i:     the page, which is mapped for writing
  * @ptep:  its pte, with the page table locked
  */
 void wpt_carry_resume(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
 {
-	if (!ptep || !wpt_carry_back(ptep_get(ptep)))
+	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
+
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) ||
+	    (!wpt_carry_back(pte) && !wpt_protect_held(pte)))
 		return;
 	wpt_chunk_clear_away(chunk, i);
 	wpt_pte_mark(ptep);

@@ -14,8 +14,9 @@
  *                     have been written between the event's start and its end.
  *                     In a shared mapping the data lives on: written.
  *
- * A page that is armed and not dirty can be away as well: it went to swap, or is being
- * moved, and no event has passed over it since that might hide a write.  See carry.c.
+ * A page that is armed and not dirty can be away as well: it went to swap, is being moved,
+ * or cannot be read or written now, and no event has passed over it since that might hide
+ * a write.  See carry.c and protect.c.
  *
  * Most memory is never hazy, nor away: see chunk_bits.h.
  *
@@ -58,6 +59,7 @@ static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 #define WPT_CHUNK_UNPAID	3	/* no memory cgroup is charged for it */
 #define WPT_CHUNK_HOLE		4	/* an event passed where nothing was mapped */
 #define WPT_CHUNK_HAZY		5	/* all pages are hazy, for want of memory */
+#define WPT_CHUNK_READONLY	6	/* some may be away without write permission: protect.c */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
@@ -68,6 +70,7 @@ struct wpt_chunk {
 	DECLARE_BITMAP(dirty, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
 	unsigned long flags;
+	unsigned long protect;	/* number of the event that began alone here, or 0: protect.c */
 	unsigned long *hazy;	/* these two: see chunk_bits.h */
 	unsigned long *away;
 	struct wpt_user *user;	/* who pays for it, or NULL */

@@ -16,6 +16,8 @@
  *    without a chunk see unseen.c.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
+ *  - What a change of protection leaves of private pages is looked at when it ends:
+ *    see protect.c.
  *  - Everything else keeps its state, and the chunk must be walked: an armed
  *    page that comes back without its mark is found there.  (Not so if all pages
  *    are dirty already, as in each copy-on-write fault.)
@@ -38,6 +40,7 @@
 #include "compat/syscall.h"
 #include "compat/uffd.h"
 #include "event.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "space.h"
 #include "stats.h"
@@ -66,11 +69,19 @@ enum event_kind {
  * struct event - an event that begins
  * @kind:  what it may leave behind
  * @forks: page tables are being copied: nobody can fault meanwhile
+ * @protects: private pages may stay clean: see protect.c
+ * @shares: so that they do, they may be made shared
+ * @key:   what tells it from others
+ * @last:  the chunk where it has been last
  * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
  */
 struct event {
 	enum event_kind kind;
 	bool forks;
+	bool protects;
+	bool shares;
+	const void *key;
+	const struct wpt_chunk *last;
 	unsigned long *took;
 };
 
@@ -98,6 +109,12 @@ static bool event_forks(const struct mmu_notifier_range *range)
 	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
 }
 
+/* Does it leave the same pages with other permissions? */
+static bool event_protects(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_PROTECTION_VMA;
+}
+
 /* Does it fill empty pages elsewhere?  UFFDIO_MOVE is for one's own memory. */
 static bool event_moves(const struct wpt_space *space,
 			const struct mmu_notifier_range *range)
@@ -117,19 +134,21 @@ static bool event_carries(const struct mmu_notifier_range *range)
 }
 
 /* A page that is away.  Returns true if it is armed again. */
-static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep,
+static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t *ptep,
 		       const struct event *ev)
 {
-	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
+	bool held = wpt_protect_held(pte), alone;
 
-	if (wpt_carry_back(pte)) {
+	if (ptep && !test_bit(WPT_CHUNK_READONLY, &chunk->flags) && wpt_carry_back(pte)) {
 		wpt_carry_resume(chunk, i, ptep);
 		return true;
 	}
-	if (ev->forks && wpt_pte_away(pte))
+	/* Over that of another event it would have to be looked at again. */
+	alone = ev->protects && READ_ONCE(chunk->protect) == wpt_chunk_events(chunk);
+	if ((ev->forks && wpt_pte_away(pte)) || ((ev->forks || alone) && held))
 		return false;
 	wpt_chunk_clear_away(chunk, i);
-	if (ev->took && wpt_pte_away(pte)) {
+	if (ev->took && (wpt_pte_away(pte) || held)) {
 		__set_bit(i, ev->took);
 	} else {
 		set_bit(i, chunk->dirty);
@@ -152,11 +171,15 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	enum event_kind kind = ev->kind;
 
 	if (wpt_chunk_away(chunk, i) && test_bit(i, chunk->armed)) {
-		if (!event_away(chunk, i, ptep, ev))
+		if (!event_away(chunk, i, pte, ptep, ev))
 			return;
 		pte = ptep_get(ptep);
 	}
 	if (test_bit(i, chunk->armed)) {
+		if (ev->protects && !pte_none(pte))
+			wpt_protect_page(chunk, i, pte);
+		if (ev->protects && ev->shares && ptep)
+			wpt_protect_share(ptep);
 		if (ev->took && ptep && wpt_pte_armed(pte) && wpt_carry_back(pte))
 			__set_bit(i, ev->took);
 		if (kind == EVENT_UNMAP || pte_none(pte)) {
@@ -218,7 +241,8 @@ static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
 
 	/* To armed pages of an entry that stays one, or is split, nothing happens. */
 	if (ev->kind != EVENT_UNMAP && !pte_none(pte) &&
-	    wpt_bits_full(chunk->armed))
+	    (!ev->protects || wpt_pte_armed(pte)) &&
+	    wpt_bits_full(chunk->armed) && !wpt_chunk_any_away(chunk))
 		return first < end;
 	for (addr = first; addr < end;
 	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
@@ -258,7 +282,7 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 	if (end - base < BITS_PER_LONG)
 		todo &= BITMAP_LAST_WORD_MASK(end);
 	/* See event_page(): if they are still there, nothing happens to those. */
-	if (ev->kind == EVENT_PROTECT || (ev->kind == EVENT_CLEAR && !ev->took))
+	if ((ev->kind == EVENT_PROTECT && !ev->protects) || (ev->kind == EVENT_CLEAR && !ev->took))
 		quiet = READ_ONCE(chunk->armed[w]) & ~wpt_chunk_away_word(chunk, w);
 	for (left = todo; left; left &= left - 1) {
 		i = __ffs(left);
@@ -340,7 +364,15 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		if (ev.kind == EVENT_CLEAR)
 			ev.kind = EVENT_UNMAP;
 		ev.took = NULL;
+		ev.protects = false;
 	}
+	if (huge && page && wpt_page_anon(page) && !PageHuge(page) &&
+	    !test_bit(WPT_CHUNK_READONLY, &chunk->flags)) {
+		wpt_protect_resume_huge(chunk, pmdp);
+		pmd = READ_ONCE(*pmdp);
+	}
+	if (huge && ev.protects && ev.shares && end - start == WPT_CHUNK_SIZE)
+		wpt_protect_share_huge(pmdp);
 	if (huge && ev.took)
 		event_huge_took(chunk, start, end, pmd, ev.took);
 	if (huge && event_pages(chunk, start, end, wpt_pmd_as_pte(pmd), &ev))
@@ -367,9 +399,11 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 
 /* The part [start, end) of one chunk. */
 static void event_chunk(struct wpt_space *space, unsigned long start,
-			unsigned long end, const struct event *ev)
+			unsigned long end, struct event *event)
 {
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, start);
+	const struct event *ev = event;
+	struct event stays;
 	unsigned long next;
 	enum wpt_pmd kind;
 	pmd_t *pmdp;
@@ -391,6 +425,14 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 
 	/* Before the entries are looked at: see split_begin() in split.c. */
 	wpt_chunk_count_event(chunk);
+	if (ev->protects)
+		wpt_protect_begin(space, chunk, start, end, ev->key, ev->last == chunk);
+	event->last = chunk;
+	if (ev->took && test_bit(WPT_CHUNK_READONLY, &chunk->flags)) {
+		stays = *ev;
+		stays.took = NULL;
+		ev = &stays;
+	}
 	for (;;) {
 		if (kind == WPT_PMD_TABLE)
 			done = event_ptes(space, chunk, pmdp, start, end, ev);
@@ -425,7 +467,7 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
  * The next piece of an event, from @addr on.  Returns where to go on.
  */
 static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
-				 unsigned long end, const struct event *ev)
+				 unsigned long end, struct event *ev)
 {
 	struct wpt_cover *cover;
 	struct wpt_interval iv;
@@ -483,17 +525,24 @@ static noinline void event_begin(struct wpt_space *space,
 	unsigned long addr = range->start & PAGE_MASK;
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
-	struct event ev = { .kind = event_kind(range), .forks = event_forks(range) };
+	struct event ev = {
+		.kind = event_kind(range), .forks = event_forks(range),
+		.protects = event_protects(range), .key = range,
+	};
+	const bool moves = event_moves(space, range);
 	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
 	if (READ_ONCE(space->forks.followers))
 		wpt_fork_event(space, range);
 
 	/* A harvest sees the event under way, or we see what it did. */
-	wpt_space_event_add(space, range, addr, end, event_moves(space, range));
+	wpt_space_event_add(space, range, addr, end, moves);
 	wpt_stat_inc(EVENTS);
 	trace_wptrack_event(space->id, addr, end, range->event);
 
+	if (moves)
+		wpt_protect_moves(space, addr, end);
+	ev.shares = !READ_ONCE(space->moves);
 	if (event_known(space, addr, end, ev.kind))
 		return;
 	if (event_carries(range)) {
@@ -540,5 +589,7 @@ void wpt_event_end(struct mmu_notifier *mn,
 		return;
 	if (event_carries(range))
 		wpt_carry_end(space, range);
+	if (event_protects(range))
+		wpt_protect_end(space, range);
 	wpt_space_event_del(space, range);
 }

@@ -10,6 +10,7 @@
 
 #include "chunk_bits.h"
 #include "piece.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "split.h"
 #include "stats.h"
@@ -253,10 +254,18 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 			       pmd_t *pmdp, pmd_t pmd)
 {
-	pte_t pte = wpt_pmd_as_pte(pmd);
-	u64 cat = p->base | WPTRACK_PAGE_HUGE |
-		  wpt_pte_categories(pte, h->interest);
-	enum huge_state state = huge_state(p, pte);
+	enum huge_state state;
+	pte_t pte;
+	u64 cat;
+
+	if (p->chunk && p->trackable && !is_vm_hugetlb_page(p->vma) &&
+	    (p->vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE) {
+		wpt_protect_resume_huge(p->chunk, pmdp);
+		pmd = READ_ONCE(*pmdp);
+	}
+	pte = wpt_pmd_as_pte(pmd);
+	cat = p->base | WPTRACK_PAGE_HUGE | wpt_pte_categories(pte, h->interest);
+	state = huge_state(p, pte);
 
 	wpt_stat_inc(CHUNK_WALKS);
 	if (state != HUGE_MIXED && !pending_mixed(p))

@@ -13,6 +13,7 @@
 #include "compat/entry.h"
 #include "compat/uffd.h"
 #include "piece.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "stats.h"
 #include "trace.h"
@@ -47,12 +48,16 @@ u64 wpt_pte_categories(pte_t pte, u64 interest)
 	return cat;
 }
 
-/* A page that was armed and has lost its mark. */
+/* A page that is away: see carry.c and protect.c. */
 static bool stays_clean(const struct wpt_piece *p, unsigned int i, pte_t pte)
 {
-	return wpt_chunk_away(p->chunk, i) && p->trackable &&
-	       (p->vma->vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE &&
-	       (wpt_pte_away(pte) || wpt_carry_back(pte));
+	if (!p->trackable || (p->vma->vm_flags & VM_SHARED))
+		return false;
+	if (wpt_protect_held(pte))
+		return true;
+	return (p->vma->vm_flags & VM_WRITE) &&
+	       (wpt_pte_away(pte) ||
+		(wpt_carry_back(pte) && !test_bit(WPT_CHUNK_READONLY, &p->chunk->flags)));
 }
 
 /*
@@ -77,8 +82,12 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 
 	if (p->chunk && test_bit(i, p->chunk->dirty))
 		return true;
-	if (p->chunk && test_bit(i, p->chunk->armed))
-		return !wpt_pte_armed(pte) && !stays_clean(p, i, pte);
+	if (p->chunk && test_bit(i, p->chunk->armed)) {
+		/* A mark says nothing of one that is away: see protect.c. */
+		if (wpt_chunk_away(p->chunk, i))
+			return !stays_clean(p, i, pte);
+		return !wpt_pte_armed(pte);
+	}
 	if (p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
 		return true;
@@ -100,6 +109,13 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	/* Nor does a page of a driver tell that belongs to no file. */
 	return (p->vma->vm_flags & VM_SHARED) &&
 	       (!wpt_page_owned(page) || wpt_page_filled(p->vma, page));
+}
+
+/* A page that is away and was not written: is it back? */
+static void page_resume(const struct wpt_piece *p, unsigned int i, pte_t *ptep)
+{
+	if (p->vma->vm_flags & VM_WRITE)
+		wpt_carry_resume(p->chunk, i, ptep);
 }
 
 /* Put down what wpt_page_written() found out, and why. */
@@ -177,6 +193,41 @@ static bool word_resets(const struct wpt_piece *p)
 }
 
 /*
+ * A page that cannot be armed, as it cannot be read now or may not be written, becomes
+ * clean and is away: see protect.c.  Returns why not.
+ */
+static enum wpt_arm reset_away(struct wpt_harvest *h, struct wpt_piece *p,
+			       unsigned long addr, pte_t *ptep, enum wpt_arm why)
+{
+	struct wpt_chunk *chunk = p->chunk;
+	unsigned int i = wpt_page_index(addr);
+	enum wpt_arm ret;
+
+	/* As for an event: see wpt_protect_moves(). */
+	if (READ_ONCE(h->t->space->moves))
+		return why;
+	ret = wpt_arm_unmarked(p->vma, ptep, why);
+	if (ret != WPT_ARM_DONE)
+		return ret;
+	/* Only its pte tells from now on. */
+	if (!(p->vma->vm_flags & VM_WRITE))
+		set_bit(WPT_CHUNK_READONLY, &chunk->flags);
+	wpt_record_mark_walk(p->group, chunk, addr);
+	if (!wpt_chunk_set_away(chunk, i))
+		return why;
+	set_bit(i, chunk->armed);
+	clear_bit(i, chunk->dirty);
+	piece_flush(p, addr, addr + PAGE_SIZE);
+	/* One that is under way has seen another page. */
+	smp_mb__after_atomic();
+	if (wpt_space_event_over(h->t->space, addr, addr + PAGE_SIZE))
+		set_bit(i, chunk->dirty);
+	else
+		__set_bit(i, p->cleaned);
+	return WPT_ARM_DONE;
+}
+
+/*
  * Make a written page clean, if that can be.  @ptep is NULL where there is no
  * page table.  Returns WPT_STOP_DRAIN to be called again after draining.
  */
@@ -185,6 +236,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 {
 	struct wpt_chunk *chunk = p->chunk;
 	unsigned int i = wpt_page_index(addr);
+	bool away = false;
 	enum wpt_arm why;
 
 	if (!chunk)
@@ -225,10 +277,14 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_pte(p->vma, ptep);
+	if (why == WPT_ARM_READONLY || why == WPT_ARM_UNTRACKABLE) {
+		why = reset_away(h, p, addr, ptep, why);
+		away = why == WPT_ARM_DONE;
+	}
 	if (why == WPT_ARM_REFERENCED && wpt_harvest_waits(h))
 		return WPT_STOP_DRAIN;
 	trace_wptrack_arm(h->t->space->id, addr, 1, why);
-	if (why != WPT_ARM_DONE) {
+	if (why != WPT_ARM_DONE || away) {
 		wpt_arm_count(why, 1);
 	} else {
 		wpt_stat_inc(ARMS);
@@ -389,7 +445,7 @@ enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return page_reset(h, p, addr, ptep, pte);
 	}
 	if (wpt_chunk_away(p->chunk, i))
-		wpt_carry_resume(p->chunk, i, ptep);
+		page_resume(p, i, ptep);
 	if (wpt_pte_empty(pte) || test_bit(i, p->chunk->armed))
 		return WPT_GO_ON;
 	/* One that is held is counted when it is found written, the next time. */
@@ -430,7 +486,7 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			if (stop != WPT_GO_ON)
 				return stop;
 		} else if (p->chunk && wpt_chunk_away(p->chunk, i)) {
-			wpt_carry_resume(p->chunk, i, ptep);
+			page_resume(p, i, ptep);
 		}
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))

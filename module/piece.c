@@ -7,6 +7,19 @@
 #include "piece.h"
 #include "sym.h"
 
+/* A flag that is about pages that are away; an event sets it when it has begun. */
+static void piece_writable(struct wpt_harvest *h, struct wpt_piece *p)
+{
+	unsigned long start = p->start & WPT_CHUNK_MASK;
+
+	if (wpt_chunk_any_away(p->chunk))
+		return;
+	clear_bit(WPT_CHUNK_READONLY, &p->chunk->flags);
+	smp_mb__after_atomic();
+	if (wpt_space_event_over(h->t->space, start, start + WPT_CHUNK_SIZE))
+		set_bit(WPT_CHUNK_READONLY, &p->chunk->flags);
+}
+
 /*
  * All ptes of a chunk were looked at, and the page table is still locked.  If
  * each page is dirty or armed, the two bits tell everything from now on.
@@ -21,6 +34,8 @@ void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p)
 	DECLARE_BITMAP(known, WPT_CHUNK_PAGES);
 	unsigned int w;
 
+	if (unlikely(test_bit(WPT_CHUNK_READONLY, &chunk->flags)))
+		piece_writable(h, p);
 	if (p->end - p->start != WPT_CHUNK_SIZE)
 		return;
 	/* What comes back writable tells nobody. */
@@ -112,8 +127,11 @@ void wpt_piece_settle(struct wpt_harvest *h, struct wpt_piece *p,
 	/* An event may have seen as dirty what is armed now. */
 	smp_mb();
 	if (p->flush_end &&
-	    wpt_space_event_over(h->t->space, p->start, p->end))
+	    wpt_space_event_over(h->t->space, p->start, p->end)) {
 		wpt_record_mark_walk(p->group, p->chunk, p->start);
+		/* Nor was it armed when that began. */
+		WRITE_ONCE(p->chunk->protect, 0);
+	}
 }
 
 /**

@@ -51,7 +51,12 @@ static inline bool wpt_pte_armed(pte_t pte)
 	       (_PAGE_PRESENT | WPT_PTE_MASK);
 }
 
-/* The same for a huge entry: x86 has the same bits there. */
+/* The same for huge entries: x86 has the same bits there. */
+static inline bool wpt_pmd_marked(pmd_t pmd)
+{
+	return wpt_pte_marked(__pte(native_pmd_val(pmd)));
+}
+
 static inline bool wpt_pmd_armed(pmd_t pmd)
 {
 	return wpt_pte_armed(__pte(native_pmd_val(pmd)));

@@ -327,6 +327,30 @@ bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
 }
 
 /**
+ * wpt_space_event_alone() - is no other event than one under way over a range?
+ * @space: the space
+ * @key:   of the event, as it was given when it began
+ * @start: first address
+ * @end:   end (exclusive)
+ */
+bool wpt_space_event_alone(struct wpt_space *space, const void *key,
+			   unsigned long start, unsigned long end)
+{
+	const struct wpt_event_slot *slot;
+	unsigned int i;
+	bool alone;
+
+	spin_lock(&space->event_lock);
+	alone = !space->events_unplaced;
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		alone &= slot->key == key || slot->start >= end || start >= slot->end;
+	}
+	spin_unlock(&space->event_lock);
+	return alone;
+}
+
+/**
  * wpt_space_event_get() - where in a range are events under way?
  * @space: the space
  * @start: first address

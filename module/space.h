@@ -109,6 +109,7 @@ struct wpt_space {
 	spinlock_t hull_lock;
 	struct wpt_interval hull;	/* empty if end is 0; @hull_lock */
 	bool hull_clears;		/* some of them took pages away */
+	bool moves;			/* UFFDIO_MOVE was seen: see protect.c */
 };
 
 #define WPT_SPACES_BITS	8
@@ -123,6 +124,8 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key);
 bool wpt_space_event_spoilt(struct wpt_space *space, const struct wpt_event_slot *slot);
 void wpt_space_event_del(struct wpt_space *space, const void *key);
+bool wpt_space_event_alone(struct wpt_space *space, const void *key,
+			   unsigned long start, unsigned long end);
 void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
 			  unsigned long *pages);
 unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,

@@ -31,10 +31,12 @@
 #include <linux/wait.h>
 
 #include "bits.h"
+#include "compat/anon.h"
 #include "compat/fault.h"
 #include "compat/ftrace.h"
 #include "event.h"
 #include "hook.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "space.h"
 #include "split.h"
@@ -160,6 +162,20 @@ out:
 	rcu_read_unlock();
 }
 
+/*
+ * An entry is about to be split that may be shared, as far as the kernel knows: if it is
+ * not, it is better found out now, as a write fault would.  What comes of it is copied page
+ * by page otherwise.  It is locked.
+ */
+static void split_own(pmd_t pmd)
+{
+	struct page *page = wpt_pmd_page(pmd);
+
+	if (page && pmd_leaf(pmd) && !pmd_write(pmd) && wpt_page_anon(page) &&
+	    !is_zone_device_page(page))
+		wpt_page_own(page);
+}
+
 /* Is an entry armed, with all of its pages clean and no event under way over them? */
 static bool split_all_clean(const struct split *s, struct wpt_space *space, pmd_t pmd)
 {
@@ -202,6 +218,7 @@ static bool split_marked(struct split *s, struct vm_area_struct *vma
 	ptl = pmd_lock(s->mm, s->pmdp);
 	space = wpt_space_find(s->mm);
 	if (space && split_all_clean(s, space, READ_ONCE(*s->pmdp))) {
+		split_own(READ_ONCE(*s->pmdp));
 		memcpy(&marked, vma, sizeof(marked));
 		pgprot_val(marked.vm_page_prot) |= WPT_PTE_MASK;
 		wpt_split_locked(&marked, s->addr, s->pmdp, false WPT_SPLIT_LAST_ARG);
@@ -233,8 +250,10 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 	if (space) {
 		ptl = pmd_lock(s->mm, s->pmdp);
 		pmd = READ_ONCE(*s->pmdp);
-		if (pmd_present(pmd) && pmd_leaf(pmd))
+		if (pmd_present(pmd) && pmd_leaf(pmd)) {
+			split_own(pmd);
 			split_begin(s, space, pmd);
+		}
 		spin_unlock(ptl);
 	}
 	rcu_read_unlock();
@@ -313,6 +332,13 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 	if (space)
 		group = wpt_record_group(&space->rec, vmf->address);
 	chunk = wpt_group_chunk(group, vmf->address);
+	if (chunk && pmd_same(seen, *orig) &&
+	    (vmf->vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE) {
+		/* Clean, and without its mark since its protection was changed. */
+		wpt_protect_resume_huge(chunk, vmf->pmd);
+		if (wpt_pmd_armed(READ_ONCE(*vmf->pmd)) && !wpt_pmd_armed(seen))
+			seen = *orig = READ_ONCE(*vmf->pmd);
+	}
 	if (!pmd_same(seen, *orig))
 		ret = HUGE_WP_RETRY;
 	else if (chunk)

@@ -19,6 +19,11 @@ static inline bool wpt_page_maybe_pinned(struct page *page)
 	return folio_maybe_dma_pinned(page_folio(page));
 }
 
+static inline bool wpt_page_ksm(struct page *page)
+{
+	return folio_test_ksm(page_folio(page));
+}
+
 static inline int wpt_page_refs(struct page *page)
 {
 	return folio_ref_count(page_folio(page));
@@ -34,6 +39,11 @@ static inline bool wpt_page_anon(struct page *page)
 static inline bool wpt_page_maybe_pinned(struct page *page)
 {
 	return page_maybe_dma_pinned(page);
+}
+
+static inline bool wpt_page_ksm(struct page *page)
+{
+	return PageKsm(page);
 }
 
 static inline int wpt_page_refs(struct page *page)

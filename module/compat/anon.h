@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Anonymous pages that the kernel knows to be one mapping's own (PG_anon_exclusive, since
+ * Linux 5.19).  Since 6.0 mprotect(), and since 6.2 the fault of NUMA balancing, makes the
+ * ptes of those writable that a write fault would make so, without the fault.
+ */
+#ifndef WPT_COMPAT_ANON_H
+#define WPT_COMPAT_ANON_H
+
+#include <linux/mm.h>
+#include <linux/page-flags.h>
+#include <linux/rmap.h>
+
+#include "page.h"
+
+/* They came together.  Without the former, each read-only page would pass for shared. */
+#if defined(WPT_HAVE_PAGE_ANON_EXCLUSIVE) != defined(WPT_HAVE_FAULT_FLAG_UNSHARE)
+#error "wptrack does not understand the exclusive anonymous pages of this kernel"
+#endif
+
+#ifdef WPT_HAVE_PAGE_ANON_EXCLUSIVE
+
+/*
+ * Who writes by force without write permission: does he look at the page once more when the
+ * fault is over?  Before 5.19 he remembers that he has had it (FOLL_COW).
+ */
+static inline bool wpt_force_looks_again(void)
+{
+	return true;
+}
+
+/*
+ * May the next write go to the page itself if it may be shared, and is not?  Since 6.15 to
+ * one of a large folio, too, whose mappings are known to be of one address space.
+ */
+static inline bool wpt_page_reused(struct page *page)
+{
+#ifdef WPT_HAVE_FOLIO_MM_IDS
+	return true;
+#else
+	return !PageCompound(page);
+#endif
+}
+
+/* Does a write need a fault, whatever becomes of the pte otherwise? */
+static inline bool wpt_page_may_be_shared(struct page *page)
+{
+	return !PageAnonExclusive(page);
+}
+
+/*
+ * From now on a write does.  Its entry, which is read-only, is gone for the moment, and
+ * its page table locked.  Nothing happens if somebody has pinned the page: who reads it by
+ * that is to see what the program writes, so it may not be copied.
+ */
+static inline void wpt_page_try_share(struct page *page, bool huge)
+{
+#ifdef WPT_HAVE_FOLIO_TRY_SHARE_ANON
+	if (huge)
+		(void)folio_try_share_anon_rmap_pmd(page_folio(page), page);
+	else
+		(void)folio_try_share_anon_rmap_pte(page_folio(page), page);
+#elif defined(WPT_HAVE_PAGE_TRY_SHARE_ANON)
+	(void)page_try_share_anon_rmap(page);
+#endif
+}
+
+/*
+ * An anonymous page, small or huge, is the mapping's own if nobody else refers to it, whom
+ * its lock keeps out.  Its page table is locked.
+ */
+static inline void wpt_page_own(struct page *page)
+{
+	if (PageAnonExclusive(page) || !trylock_page(page))
+		return;
+	/* Who shares one of KSM need not refer to it. */
+	if (wpt_page_refs(page) == 1 && !wpt_page_ksm(page))
+		SetPageAnonExclusive(page);
+	unlock_page(page);
+}
+
+#else
+
+static inline bool wpt_force_looks_again(void)
+{
+	return false;
+}
+
+static inline bool wpt_page_reused(struct page *page)
+{
+	return true;
+}
+
+static inline bool wpt_page_may_be_shared(struct page *page)
+{
+	return true;
+}
+
+static inline void wpt_page_try_share(struct page *page, bool huge)
+{
+}
+
+static inline void wpt_page_own(struct page *page)
+{
+}
+
+#endif
+
+#endif /* WPT_COMPAT_ANON_H */
