@@ -364,6 +364,7 @@ static void fill_suite(Suite *s)
 	anon_ranges(s);
 	anon_events(s);
 	anon_swap(s);
+	anon_protect(s);
 }
 
 int main(void)

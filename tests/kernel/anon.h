@@ -8,5 +8,6 @@
 void anon_ranges(Suite *s);
 void anon_events(Suite *s);
 void anon_swap(Suite *s);
+void anon_protect(Suite *s);
 
 #endif /* TESTS_ANON_H */

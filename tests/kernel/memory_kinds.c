@@ -175,11 +175,22 @@ static const char *amount(size_t pages)
 	return text;
 }
 
-static void access_one(struct area a, bool write)
+/* As a debugger would. */
+static void force(volatile uint8_t *p, uint8_t value)
+{
+	int mem = must(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+
+	ck_assert_int_eq(pwrite(mem, &value, 1, (uintptr_t)p), 1);
+	close(mem);
+}
+
+static void access_one(const struct kind *k, struct area a, bool write)
 {
 	volatile uint8_t *p = a.p + (a.pages / 2 + 5) * PAGE;
 
-	if (write)
+	if (write && k->make == make_readonly)
+		force(p, 0xa5);
+	else if (write)
 		*p = 0xa5;
 	else
 		(void)*p;
@@ -204,7 +215,7 @@ static bool populated(const struct kind *k, struct area a, char *cell, size_t le
 		snprintf(cell, len, "always written");
 		return false;
 	}
-	access_one(a, true);
+	access_one(k, a, true);
 	ck_assert_msg(count_written(w, area_sub(a, a.pages / 2 + 5, 1)) == 1,
 		      "%s: LOST", k->name);
 	snprintf(cell, len, "%s", amount(count_written(w, a)));
@@ -221,9 +232,9 @@ static void empty(const struct kind *k, char *cell, size_t len)
 
 	track(w, a, k->flags);
 	expect_clean(w, a);
-	access_one(a, false);
+	access_one(k, a, false);
 	n = snprintf(cell, len, "%s", amount(count_written(w, a)));
-	access_one(a, true);
+	access_one(k, a, true);
 	ck_assert_msg(count_written(w, area_sub(a, a.pages / 2 + 5, 1)) == 1,
 		      "%s: LOST", k->name);
 	snprintf(cell + n, len - n, ", then %s", amount(count_written(w, a)));

@@ -220,7 +220,7 @@ END_TEST
 static void records_much(int fd, void *arg)
 {
 	struct area a = memory(10), far = memory(200 * PMD_PAGES);
-	struct wptrack *one, *two, *three;
+	struct wptrack *one, *two, *three, *other;
 	size_t i;
 
 	turn_wait(fd);
@@ -234,7 +234,17 @@ static void records_much(int fd, void *arg)
 	peer_check(track_one(two, far) == -EDQUOT);
 	note("%s", wptrack_error(two));
 	check_works(one, a);
-	/* The rest of the limit is taken; what is there can be tracked again. */
+	/* The rest of the limit goes to what others are told of a reset. */
+	far = area_sub(far, 0, 8 * PMD_PAGES);
+	other = opened();
+	peer_check(!track_one(other, far));
+	peer_check(!track_one(one, far));
+	for (i = 0; i < far.pages; i += PMD_PAGES)
+		touch(far, i);
+	peer_check(reset_part(one, far, 0, far.pages) >= 0);
+	wptrack_untrack(one, area_start(far), area_end(far));
+	check_works(one, a);
+	/* What is there can be tracked again. */
 	three = opened();
 	peer_check(!track_one(three, a));
 	check_works(one, a);
@@ -248,7 +258,7 @@ static void records_much(int fd, void *arg)
 	check_works(three, a);
 	check_works(one, a);
 	two = opened();
-	peer_check(!track_one(two, area_sub(far, 0, 8 * PMD_PAGES)));
+	peer_check(!track_one(two, far));
 	check_works(two, area_sub(far, PMD_PAGES, PMD_PAGES));
 }
 

@@ -44,6 +44,9 @@ SPARED = {
     "soft_dirty": ["6.1", "7.2"],
 }
 
+# Newer kernels forbid writes by force through /proc/self/mem.
+FORCE = "proc_mem.force_override=always"
+
 # Suites that share a boot, those that take longest first, and how it differs from
 # boot.Options.  Any of them may be chosen alone: its boot is the same.
 TOGETHER = [
@@ -51,11 +54,12 @@ TOGETHER = [
     (("events",), {"nodes": 2, "smp": 1, "cpu": "max,-erms,-fsrm",
                    "append": "hugepages=24", "drivers": ("lzo-rle", "zram")}),
     (("refuse", "boot", "anon", "shmem", "file", "remap", "kwrites", "scanargs",
-      "trackers", "kvm"), {"drivers": ("kvm", "kvm-amd")}),
+      "trackers", "kvm"), {"drivers": ("kvm", "kvm-amd"),
+                           "append": FORCE}),
     # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
     ((*KERNELS_OWN, "memory"),
      {"memory": "4G", "drivers": ("overlay",),
-      "append": "hugepagesz=2M hugepages=16 hugepagesz=1G hugepages=1"}),
+      "append": "hugepagesz=2M hugepages=16 hugepagesz=1G hugepages=1 " + FORCE}),
     (("threads", "fuzz", "lifecycle", "pins", CONTROL), {"slow_disk": True}),
     (("cli", "compat", "defects", "cli_control", "carry", SOAK),
      {"nodes": 2, "append": "numa_balancing=disable"}),
