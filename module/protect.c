@@ -21,13 +21,13 @@
  *    page read-only that was written, or shared.
  *
  * In a writable mapping such a page is armed again, if it can be read, and known to be the
- * mapping's own as before.  If it cannot (NUMA balancing, PROT_NONE), or if the mapping is read-only, it is "away", see carry.c: there
- * the pte is what it was armed for as long as it is not writable and the page may be
- * shared, and no other event has come but such that find it so, and change the protection
- * while no other does, or fork.  Nothing but a write fault, or one that unshares a page
- * for who pins it to read, changes the latter; that leaves the pte read-only, or takes away
- * all evidence.  Events that find such a page look at this before they do anything, and
- * once more at their end.
+ * mapping's own as before.  If it cannot (NUMA balancing, PROT_NONE), or if the mapping is
+ * read-only, it is "away", see carry.c: there the pte is what it was armed for as long as it
+ * is not writable and the page may be shared, and no other event has come but such that
+ * find it so, and change the protection while no other does, or fork.  Nothing but a write
+ * fault, or one that unshares a page for who pins it to read, changes the latter; that
+ * leaves the pte read-only, or takes away all evidence.  Events that find such a page look
+ * at this before they do anything, and once more at their end.
  *
  * A page in a mapping without write permission may be written in the fault that brings it
  * back from swap, by a debugger, and be read-only again at once.  The reverse map knows
