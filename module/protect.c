@@ -194,12 +194,14 @@ void wpt_protect_share_huge(pmd_t *pmdp)
  */
 void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp)
 {
-	pte_t pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
 	unsigned long stray;
 	unsigned int w;
+	pte_t pte;
 
-	if (!wpt_chunk_any_away(chunk) || !(wpt_pte_flags(pte) & _PAGE_PRESENT) ||
-	    !wpt_protect_held(pte))
+	if (!wpt_chunk_any_away(chunk))
+		return;
+	pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || !wpt_protect_held(pte))
 		return;
 	/* Those that are not away have lost the mark for another reason. */
 	for (w = 0; w < WPT_CHUNK_WORDS; w++) {
