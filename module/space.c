@@ -304,32 +304,9 @@ bool wpt_space_event_spoilt(struct wpt_space *space, const struct wpt_event_slot
 }
 
 /**
- * wpt_space_event_look() - wpt_space_event_over(), if there are events
- * @space: the space
- * @start: first address
- * @end:   end (exclusive)
- */
-bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
-			  unsigned long end)
-{
-	const struct wpt_event_slot *slot;
-	unsigned int i;
-	bool over;
-
-	spin_lock(&space->event_lock);
-	over = space->events_unplaced;
-	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
-		slot = &space->event_slot[i];
-		over |= slot->start < end && start < slot->end;
-	}
-	spin_unlock(&space->event_lock);
-	return over;
-}
-
-/**
  * wpt_space_event_alone() - is no other event than one under way over a range?
  * @space: the space
- * @key:   of the event, as it was given when it began
+ * @key:   of the event, as it was given when it began; NULL: is none at all?
  * @start: first address
  * @end:   end (exclusive)
  */
@@ -348,6 +325,18 @@ bool wpt_space_event_alone(struct wpt_space *space, const void *key,
 	}
 	spin_unlock(&space->event_lock);
 	return alone;
+}
+
+/**
+ * wpt_space_event_look() - wpt_space_event_over(), if there are events
+ * @space: the space
+ * @start: first address
+ * @end:   end (exclusive)
+ */
+bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
+			  unsigned long end)
+{
+	return !wpt_space_event_alone(space, NULL, start, end);
 }
 
 /**
