@@ -82,7 +82,6 @@ class Options:
     append = ""
     module = True		# carry the module into the VM, and load it
     slow_disk = False		# /dev/slow: every request takes 0.3 s
-    cpu = "max"
     nodes = 1			# of memory, each with an equal share and at most one CPU
     drivers = ()		# modules of the kernel to load first, not if full
     icount = False		# time is the number of instructions: see _clock()
@@ -248,10 +247,10 @@ def _initramfs(path, kernel, tasks, nonce, opts):
             c.tree(source, "vm/" + name)
     _payload(put, kernel, tasks, nonce, opts)
     if opts.module:
-        c.tree(build.module(kernel), "lib/wptrack.ko")
+        c.tree(image.module(kernel), "lib/wptrack.ko")
     # Named so that the shell loads them in this order.
-    for i, (driver, image) in enumerate(root.drivers(kernel, opts.drivers)):
-        c.file("lib/drivers/%02d-%s" % (i, driver), image)
+    for i, (driver, data) in enumerate(root.drivers(kernel, opts.drivers)):
+        c.file("lib/drivers/%02d-%s" % (i, driver), data)
     c.close()
 
 
@@ -284,11 +283,13 @@ def _accel():
 
 def _clock(opts):
     """Arguments that make two boots alike to the instruction: one instruction takes
-    one nanosecond, idle time passes at once, nothing is random.  Without -erms the
-    kernel copies by loops of plain instructions: each round of a REP counts as one."""
+    one nanosecond, idle time passes at once, nothing is random.  Without erms and fsrm
+    the kernel copies by loops of plain instructions: the emulator takes bytes for a REP
+    one by one, and each counts as one."""
+    cpu = "max,-erms,-fsrm"
     if not opts.icount:
-        return ["-cpu", "max"]
-    return ["-cpu", "max,-rdrand,-rdseed,-erms,-fsrm", "-seed", "1",
+        return ["-cpu", cpu]
+    return ["-cpu", cpu + ",-rdrand,-rdseed", "-seed", "1",
             "-icount", "shift=0,sleep=off",
             "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
 

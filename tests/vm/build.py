@@ -60,30 +60,37 @@ def sync(names, target):
     env.write(manifest, "\n".join(want))
 
 
-def debug_work(kernel):
-    """Where the module is compiled for a debug kernel."""
+def work(kernel):
+    """Where the module is compiled for a kernel."""
     return os.path.join(env.BUILD, "module", kernel.name, "src")
+
+
+def product(kernel):
+    """Where the module for a kernel is."""
+    out = os.path.join(env.BUILD, "module", kernel.name, "wptrack.ko")
+    os.makedirs(os.path.dirname(out), exist_ok=True)
+    return out
 
 
 def module(kernel, show=False):
     """Compile the module for a kernel; returns the path of the .ko."""
     base = root.prepare(kernel)
     with env.lock("module-%s-%s" % (kernel.name, env.digest(env.TOP)[:8])):
-        work = debug_work(kernel) if kernel.debug else base + root.BUILD_DIR
-        sync(MODULE_SOURCES, work)
-        if not os.path.exists(work + "/Kbuild"):
+        where = work(kernel)
+        sync(MODULE_SOURCES, where)
+        if not os.path.exists(where + "/Kbuild"):
             raise env.Fail("there is no Kbuild at the top of the project")
         if kernel.debug:
             # Without gcov in the kernel the variable means nothing.
             argv = ["make", "-s", "-j2", "-C", os.path.join(base, debug.KDIR),
-                    "M=" + work, "GCOV_PROFILE=y", "modules"]
+                    "M=" + where, "GCOV_PROFILE=y", "modules"]
         else:
             argv = root.chroot(base, "exec make -s -j2 -C /lib/modules/%s/build M=%s "
-                               "modules" % (root.release(kernel), root.BUILD_DIR))
+                               "modules" % (root.release(kernel), root.BUILD_DIR), where)
         p = subprocess.run(argv, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            universal_newlines=True, env=root.ENVIRON)
-        text = p.stdout.replace(work + "/", "").replace(root.BUILD_DIR + "/", "")
+        text = p.stdout.replace(where + "/", "").replace(root.BUILD_DIR + "/", "")
         text = "".join(x + "\n" for x in text.splitlines()
                        if "Skipping BTF generation" not in x)
         if p.returncode:
@@ -91,13 +98,15 @@ def module(kernel, show=False):
                            % (kernel.name, text))
         if show or "warning" in text:
             sys.stderr.write(text)
-        out = os.path.join(env.BUILD, "module", kernel.name, "wptrack.ko")
-        os.makedirs(os.path.dirname(out), exist_ok=True)
-        built = work + "/wptrack.ko"
-        # As dkms installs it: to load 9 MB takes an emulator a second.
-        env.sh(["strip", "-g", "-o", out + ".new", built], "strip")
-        os.replace(out + ".new", out)
+        out = product(kernel)
+        strip(where + "/wptrack.ko", out)
         return out
+
+
+def strip(built, out):
+    """As dkms installs it: to load 9 MB takes an emulator a second."""
+    env.sh(["strip", "-g", "-o", out + ".new", built], "strip")
+    os.replace(out + ".new", out)
 
 
 def suites():
@@ -154,14 +163,18 @@ def libraries(programs):
     return sorted(set(re.findall(r"(?:^|\s)(/\S+)(?= \(0x)", text, re.M)))
 
 
-def ext4(path, size, source=None, offset=0):
-    """A file system that every kernel of the list can mount."""
+def mke2fs(path, size, source=None, offset=0):
+    """Arguments that make a file system that every kernel of the list can mount."""
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0",
             "-O", "^orphan_file,^metadata_csum_seed",
             "-E", "root_owner=0:0,lazy_itable_init=1,offset=%d" % offset]
     if source:
         argv += ["-d", source]
-    env.sh(argv + [path, size], "making a file system")
+    return argv + [path, size]
+
+
+def ext4(path, size, source=None):
+    env.sh(mke2fs(path, size, source), "making a file system")
 
 
 def scratch():

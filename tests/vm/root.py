@@ -4,7 +4,7 @@ A debug kernel's (debug.py) has only what booting it and compiling for it needs.
 
 It serves three ends: modules are compiled in it (with the compiler that belongs
 to the kernel), its /boot has the kernel to boot, and `--full` boots a copy.
-Nothing may be written to it except below BUILD_DIR.
+Nothing is written to it: what is compiled is mounted at BUILD_DIR.
 """
 import glob
 import lzma
@@ -18,8 +18,7 @@ import env
 
 PACKAGES = ["dkms", "gcc", "make", "kmod", "udev", "systemd-sysv",
             "busybox-static", "redis-server", "redis-tools"]
-# One for each checkout: caches may be shared.
-BUILD_DIR = "/usr/src/wptrack-build-" + env.digest(env.TOP)[:8]
+BUILD_DIR = "/mnt"		# in each root, empty
 
 # For what runs in a chroot.
 ENVIRON = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/root"}
@@ -71,12 +70,13 @@ def remove(tree):
         shutil.rmtree(tree)
 
 
-def chroot(tree, script):
-    """Arguments that run a shell script in a tree, with /proc: without it dkms
-    fails silently, and objtool of 7.2 aloud."""
+def chroot(tree, script, work):
+    """Arguments that run a shell script in a tree, with a directory at BUILD_DIR and
+    with /proc: without it dkms fails silently, and objtool of 7.2 aloud."""
     return ["unshare", "--mount", "--fork", "sh", "-ec",
-            'mount -t proc proc "$1/proc"; exec chroot "$1" sh -ec "$2"',
-            "sh", tree, script]
+            'mount -t proc proc "$1/proc"; mount --bind "$3" "$1' + BUILD_DIR + '"; '
+            'exec chroot "$1" sh -ec "$2"',
+            "sh", tree, script, work]
 
 
 def prepare(kernel):
