@@ -4,7 +4,7 @@
  * one later.  The page was not written for that.  It is carried over if all of this
  * holds:
  *
- *  1. When an event began that takes pages away, the page was anonymous and armed.
+ *  1. When an event began that takes pages away, the page was armed.
  *  2. No other event was under way over the page from then until this one ended, and
  *     nothing that might have filled it if it was empty (UFFDIO_MOVE tells of where it
  *     takes pages from, and not of where it puts them).
@@ -46,7 +46,9 @@
  * the armed pte: if that was exchanged for another one, which reclaim or migration would
  * have to do, the page would have been mapped, and they hold its lock from before they
  * tell of the event, without which nobody can map it.  And fork(): it copies page tables
- * with the mmap_lock held for writing, so that nothing comes back from swap meanwhile.
+ * with the mmap_lock held for writing, so that nothing comes back from swap meanwhile.  Not
+ * so of pages of files: writeback looks the same, and locks nothing that keeps others from
+ * the ptes.
  *
  * A harvest has the page table locked and does likewise: back and read-only is clean,
  * and armed again; an entry is clean; all else is written.
@@ -59,8 +61,12 @@
  *
  * To private memory without write permission a debugger writes through a read-only pte.
  * Such pages are not armed, mprotect() takes the mark of those that are, and is an event
- * for those that are away, or are about to be.  Shared memory is not carried: what comes
- * back is writable for the most part.
+ * for those that are away, or are about to be.
+ *
+ * Pages of a file's cache are carried over migration.  What takes them away otherwise
+ * (reclaim, truncation) leaves nothing behind, and that is written.  Who writes to a private
+ * mapping of them writes to a copy, with or without permission.  In a shared mapping they
+ * come back writable, and say nothing, or read-only where shared.c has seen to it.
  */
 #include "carry.h"
 #include "chunk_bits.h"
@@ -68,6 +74,17 @@
 #include "protect.h"
 #include "ptwalk.h"
 #include "stats.h"
+
+/* What a pte maps that can be read and not be written; NULL: nothing that counts here. */
+static struct page *back(pte_t pte)
+{
+	struct page *page;
+
+	if (!pte_present(pte) || !(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
+		return NULL;
+	page = wpt_pte_page(pte);
+	return page && !is_zone_device_page(page) ? page : NULL;
+}
 
 /**
  * wpt_carry_back() - can this be a page that was away, or that may go away, unwritten?
@@ -77,12 +94,20 @@
  */
 bool wpt_carry_back(pte_t pte)
 {
-	struct page *page;
+	struct page *page = back(pte);
 
-	if (!pte_present(pte) || !(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
-		return false;
-	page = wpt_pte_page(pte);
-	return page && wpt_page_anon(page) && !is_zone_device_page(page);
+	return page && wpt_page_anon(page);
+}
+
+/**
+ * wpt_carry_file() - the same of a page of a file's cache
+ * @pte: what is found at its address
+ */
+bool wpt_carry_file(pte_t pte)
+{
+	struct page *page = back(pte);
+
+	return page && !wpt_page_anon(page);
 }
 
 /**

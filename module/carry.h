@@ -6,6 +6,7 @@
 #include "space.h"
 
 bool wpt_carry_back(pte_t pte);
+bool wpt_carry_file(pte_t pte);
 void wpt_carry_resume(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep);
 void wpt_carry_begin(struct wpt_space *space, const void *key,
 		     const unsigned long *pages);

@@ -137,15 +137,19 @@ static bool event_carries(const struct mmu_notifier_range *range)
 static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t *ptep,
 		       const struct event *ev)
 {
-	bool held = wpt_protect_held(pte), alone;
+	bool held = wpt_protect_held(pte), forks = ev->forks, alone;
 
-	if (ptep && !test_bit(WPT_CHUNK_READONLY, &chunk->flags) && wpt_carry_back(pte)) {
+	if (ptep && (wpt_carry_file(pte) || (wpt_carry_back(pte) &&
+	    !test_bit(WPT_CHUNK_READONLY, &chunk->flags)))) {
 		wpt_carry_resume(chunk, i, ptep);
 		return true;
 	}
+	/* Writeback looks the same, and holds nothing that keeps others from shared pages. */
+	forks &= held ? !wpt_protect_file(pte) : wpt_pte_away(pte) && !wpt_pte_moves_file(pte);
 	/* Over that of another event it would have to be looked at again. */
 	alone = ev->protects && READ_ONCE(chunk->protect) == wpt_chunk_events(chunk);
-	if ((ev->forks && wpt_pte_away(pte)) || ((ev->forks || alone) && held))
+	/* Huge pages of files are armed, and nothing else. */
+	if (forks || (alone && held && (ptep || !wpt_protect_file(pte))))
 		return false;
 	wpt_chunk_clear_away(chunk, i);
 	if (ev->took && (wpt_pte_away(pte) || held)) {
@@ -180,7 +184,8 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			wpt_protect_page(chunk, i, pte);
 		if (ev->protects && ev->shares && ptep)
 			wpt_protect_share(ptep);
-		if (ev->took && ptep && wpt_pte_armed(pte) && wpt_carry_back(pte))
+		if (ev->took && ptep && wpt_pte_armed(pte) &&
+		    (wpt_carry_back(pte) || wpt_carry_file(pte)))
 			__set_bit(i, ev->took);
 		if (kind == EVENT_UNMAP || pte_none(pte)) {
 			set_bit(i, chunk->dirty);

@@ -13,6 +13,7 @@
 
 #include "piece.h"
 #include "ptwalk.h"
+#include "shared.h"
 #include "stats.h"
 #include "walk.h"
 
@@ -232,6 +233,8 @@ static enum wpt_stop do_part(struct wpt_harvest *h, struct vm_area_struct *vma,
 			       (tracked ? WPTRACK_PAGE_WRITTEN : 0));
 	}
 
+	if (h->reset && p.trackable)
+		wpt_shared_lower(h->t->space, vma);
 	while (h->addr < end) {
 		p.unknown = unknown || unsure;
 		if (tracked && h->only_written) {

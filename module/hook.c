@@ -23,6 +23,7 @@
 #include "compat/ftrace.h"
 #include "hook.h"
 #include "hugetlb.h"
+#include "shared.h"
 #include "split.h"
 #include "sym.h"
 
@@ -161,7 +162,7 @@ static int place_all(void)
 			return ret == -EBUSY || ret == -ENODEV ? -EOPNOTSUPP : ret;
 		} else {
 			/* Say, a live patch has replaced the function. */
-			pr_info_once("huge pages are reported written: %s cannot be hooked (error %d)\n",
+			pr_info_once("some memory is reported written: %s cannot be hooked (error %d)\n",
 				     hook->function, ret);
 		}
 	}
@@ -248,6 +249,7 @@ int wpt_hook_init(void)
 	wpt_split_init();
 	wpt_collapse_init();
 	wpt_hugetlb_init();
+	wpt_shared_init();
 	if (unsafe_no_hook) {
 		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);

@@ -51,9 +51,12 @@ u64 wpt_pte_categories(pte_t pte, u64 interest)
 /* A page that is away: see carry.c and protect.c. */
 static bool stays_clean(const struct wpt_piece *p, unsigned int i, pte_t pte)
 {
-	if (!p->trackable || (p->vma->vm_flags & VM_SHARED))
+	if (!p->trackable)
 		return false;
 	if (wpt_protect_held(pte))
+		return true;
+	/* Who writes by force to a page of a file writes to a copy. */
+	if (wpt_pte_moves_file(pte))
 		return true;
 	return (p->vma->vm_flags & VM_WRITE) &&
 	       (wpt_pte_away(pte) ||
@@ -114,7 +117,8 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 /* A page that is away and was not written: is it back? */
 static void page_resume(const struct wpt_piece *p, unsigned int i, pte_t *ptep)
 {
-	if (p->vma->vm_flags & VM_WRITE)
+	/* Who writes by force to a page of a file writes to a copy. */
+	if ((p->vma->vm_flags & VM_WRITE) || (ptep && wpt_carry_file(ptep_get(ptep))))
 		wpt_carry_resume(p->chunk, i, ptep);
 }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mprotect(), NUMA balancing and userfaultfd change the protection of pages: pte_modify()
- * takes our mark away, and there is nothing wrong with the page otherwise.  A page of a
- * private mapping stays clean over that if no write can have passed that the fault hook
- * has not seen.
+ * takes our mark away, and there is nothing wrong with the page otherwise.  A page stays
+ * clean over that if no write can have passed that the fault hook has not seen.
  *
  * Who may write to an anonymous page without a fault?  Its pte is made writable by a
  * write fault, which the hook sees, or by who knows that the page belongs to this mapping
@@ -29,6 +28,15 @@
  * leaves the pte read-only, or takes away all evidence.  Events that find such a page look
  * at this before they do anything, and once more at their end.
  *
+ * A page of a file in a shared mapping is the same page for all, and nothing is taken away
+ * from it.  What holds instead: if its pte is not writable when the event ends, it has not
+ * become writable in between, as there are no faults while mprotect() holds the mmap_lock for
+ * writing, and as other faults than for a write make nothing writable where shared.c has seen
+ * to it.  Where neither is so, nothing is kept.  When the event is over, "away" stands for a
+ * pte that is not writable, as before: it may become so, but not read-only again without
+ * another event.  A reset leaves pages alone that it cannot mark: somebody may have passed the
+ * hook and go on with the pte as he has found it.
+ *
  * A page in a mapping without write permission may be written in the fault that brings it
  * back from swap, by a debugger, and be read-only again at once.  The reverse map knows
  * no mappings, so nothing is carried over that, and no page is armed again by an event, in
@@ -42,6 +50,7 @@
 #include "compat/anon.h"
 #include "protect.h"
 #include "ptwalk.h"
+#include "shared.h"
 #include "stats.h"
 
 /**
@@ -63,20 +72,42 @@ bool wpt_protect_held(pte_t pte)
 	return !wpt_page_anon(page) || wpt_page_may_be_shared(page);
 }
 
-/* Is something of a range without write permission?  The mmap_lock is held. */
-static bool has_readonly(struct mm_struct *mm, unsigned long addr, unsigned long end)
+/**
+ * wpt_protect_file() - is it a page of a file's cache?
+ * @pte: of which wpt_protect_held() is true
+ */
+bool wpt_protect_file(pte_t pte)
 {
-	struct vm_area_struct *vma;
+	struct page *page = wpt_pte_zero(pte) ? NULL : wpt_pte_page(pte);
 
+	return page && !wpt_page_anon(page);
+}
+
+/*
+ * What mappings there are in a range.  The mmap_lock is held.  @readonly: something is
+ * without write permission.  Returns true if shared pages may become writable while the
+ * event lasts, and read-only again.
+ */
+static bool look_at_mappings(struct wpt_space *space, unsigned long addr,
+			     unsigned long end, bool *readonly)
+{
+	const bool mprotects = wpt_shared_mprotects(space);
+	struct vm_area_struct *vma;
+	bool open = false;
+
+	*readonly = false;
 	for (; addr < end; addr = vma->vm_end) {
-		vma = find_vma(mm, addr);
+		vma = find_vma(space->mm, addr);
 		if (!vma || vma->vm_start >= end)
-			return false;
+			break;
+		if (vma->vm_flags & VM_SHARED)
+			open |= (vma->vm_flags & VM_WRITE) && !mprotects &&
+				!wpt_shared_lowered(vma);
 		/* Where nothing is anonymous, who writes by force passes the hook. */
-		if (!(vma->vm_flags & (VM_WRITE | VM_SHARED)) && vma->anon_vma)
-			return true;
+		else if (!(vma->vm_flags & VM_WRITE) && vma->anon_vma)
+			*readonly = true;
 	}
-	return false;
+	return open;
 }
 
 /**
@@ -95,12 +126,14 @@ void wpt_protect_begin(struct wpt_space *space, struct wpt_chunk *chunk,
 		       unsigned long start, unsigned long end, const void *key, bool again)
 {
 	unsigned long nr = wpt_chunk_events(chunk);
+	bool readonly, open;
 
-	if (has_readonly(space->mm, start, end))
+	open = look_at_mappings(space, start, end, &readonly);
+	if (readonly)
 		set_bit(WPT_CHUNK_READONLY, &chunk->flags);
 	/* Whoever begins after this look counts an event more. */
 	smp_mb();
-	if (!wpt_space_event_alone(space, key, start & WPT_CHUNK_MASK, wpt_chunk_end(start)))
+	if (open || !wpt_space_event_alone(space, key, start & WPT_CHUNK_MASK, wpt_chunk_end(start)))
 		WRITE_ONCE(chunk->protect, 0);
 	else if (!again)
 		WRITE_ONCE(chunk->protect, nr);
@@ -222,7 +255,8 @@ static bool keep_page(struct wpt_chunk *chunk, const struct vm_area_struct *vma,
 {
 	struct page *page = wpt_pte_page(pte);
 
-	if (!(vma->vm_flags & VM_WRITE) || !(wpt_pte_flags(pte) & _PAGE_PRESENT))
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) ||
+	    (!(vma->vm_flags & VM_WRITE) && !wpt_protect_file(pte)))
 		return wpt_chunk_set_away(chunk, i);
 	wpt_chunk_clear_away(chunk, i);
 	/* As before: all that is marked is armed. */
@@ -301,7 +335,7 @@ static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
 		break;
 	case WPT_PMD_HUGE:
 		/* In parts it would have been split. */
-		if (end - start != WPT_CHUNK_SIZE)
+		if (end - start != WPT_CHUNK_SIZE || (vma->vm_flags & VM_SHARED))
 			return;
 		ptl = pmd_lock(space->mm, pmdp);
 		if (wpt_pmd_is_huge(READ_ONCE(*pmdp)) &&
@@ -364,8 +398,7 @@ void wpt_protect_end(struct wpt_space *space, const struct mmu_notifier_range *r
 	       vma->vm_start < range->end) {
 		addr = max(addr, vma->vm_start);
 		end = min(range->end, vma->vm_end);
-		if ((vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(vma) ||
-		    !wpt_vma_trackable(vma)) {
+		if (is_vm_hugetlb_page(vma) || !wpt_vma_trackable(vma)) {
 			addr = end;
 		} else {
 			rcu_read_lock();

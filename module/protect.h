@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Private pages that stay clean although their protection changes. */
+/* Pages that stay clean although their protection changes. */
 #ifndef WPT_PROTECT_H
 #define WPT_PROTECT_H
 
@@ -8,6 +8,7 @@
 #include "space.h"
 
 bool wpt_protect_held(pte_t pte);
+bool wpt_protect_file(pte_t pte);
 void wpt_protect_begin(struct wpt_space *space, struct wpt_chunk *chunk,
 		       unsigned long start, unsigned long end, const void *key, bool again);
 void wpt_protect_page(struct wpt_chunk *chunk, unsigned int i, pte_t pte);

@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "cover.h"
+#include "shared.h"
 #include "stats.h"
 #include "walk.h"
 
@@ -110,6 +111,7 @@ static int forget_set(struct wpt_tracker *t, struct mm_struct *mm,
 				return -EINTR;
 			next = wpt_harvest_forget(space, mm, addr,
 						  set->iv[i].end);
+			next = wpt_shared_restore(space, mm, addr, next);
 			addr = wpt_pending_trim(t, addr, next);
 			wpt_stats_hold(space->held_since);
 			if (mm)
@@ -349,6 +351,25 @@ out:
 	return ret;
 }
 
+/*
+ * What mremap(), a split or a merge has taken out of the ranges, and what mprotect() has
+ * changed while they were given up.
+ */
+static void restore_all(struct wpt_space *space, struct mm_struct *mm)
+{
+	unsigned long addr = 0;
+
+	while (mm && READ_ONCE(space->lowered) && addr < PAGE_MASK) {
+		forget_lock(space, mm);
+		addr = list_empty(&space->trackers) ?
+			wpt_shared_restore(space, mm, addr, PAGE_MASK) : PAGE_MASK;
+		wpt_stats_hold(space->held_since);
+		mmap_read_unlock(mm);
+		mutex_unlock(&space->lock);
+		cond_resched();
+	}
+}
+
 /**
  * wpt_tracker_forget() - a tracker that ends gives up all that it has
  * @t:  the tracker, attached and no longer among those of its space, after
@@ -362,4 +383,5 @@ void wpt_tracker_forget(struct wpt_tracker *t, struct mm_struct *mm)
 	forget_set(t, mm, &t->ranges, false);
 	forget_set(t, mm, &t->leaving, false);
 	forget_end(t);
+	restore_all(t->space, mm);
 }

@@ -86,6 +86,8 @@ struct wpt_space {
 	 * it.  @lock to change, RCU to read.
 	 */
 	struct wpt_cover __rcu *exact;
+	bool lowered;			/* the protection of some mapping was: shared.c */
+	struct task_struct *mprotects;	/* who called change_protection() last: shared.c */
 	unsigned int forgetting;	/* trackers that are giving up ranges; @lock */
 
 	/*

@@ -34,6 +34,16 @@ static __always_inline void wpt_ftrace_set_ip(wpt_ftrace_regs *fregs,
 #endif
 }
 
+/* Arguments are restored from where they were saved. */
+static __always_inline struct pt_regs *wpt_ftrace_saved(wpt_ftrace_regs *fregs)
+{
+#ifdef arch_ftrace_regs
+	return &arch_ftrace_regs(fregs)->regs;
+#else
+	return &fregs->regs;
+#endif
+}
+
 #else /* 5.10 */
 
 typedef struct pt_regs wpt_ftrace_regs;
@@ -52,7 +62,22 @@ static __always_inline void wpt_ftrace_set_ip(wpt_ftrace_regs *regs,
 	regs->ip = ip;
 }
 
+static __always_inline struct pt_regs *wpt_ftrace_saved(wpt_ftrace_regs *regs)
+{
+	return regs;
+}
+
 #endif
+
+/* The traced function gets another argument, one of those from the fourth on. */
+static __always_inline void wpt_ftrace_set_arg(wpt_ftrace_regs *fregs, unsigned int n,
+					       unsigned long value)
+{
+	struct pt_regs *regs = wpt_ftrace_saved(fregs);
+
+	BUILD_BUG_ON(n < 3 || n > 5);
+	*(n == 3 ? &regs->cx : n == 4 ? &regs->r8 : &regs->r9) = value;
+}
 
 /*
  * Our callbacks call nothing that they trace.  5.10 has to be told so with a

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/mm.h>
+void wpt_probe(struct vm_area_struct *vma, pgprot_t prot, unsigned long flags);
+void wpt_probe(struct vm_area_struct *vma, pgprot_t prot, unsigned long flags)
+{
+	change_protection(vma, vma->vm_start, vma->vm_end, prot, flags);
+}
