@@ -42,6 +42,7 @@
 #include "event.h"
 #include "protect.h"
 #include "ptwalk.h"
+#include "shared.h"
 #include "space.h"
 #include "stats.h"
 #include "sym.h"
@@ -69,7 +70,8 @@ enum event_kind {
  * struct event - an event that begins
  * @kind:  what it may leave behind
  * @forks: page tables are being copied: nobody can fault meanwhile
- * @protects: private pages may stay clean: see protect.c
+ * @protects: pages may stay clean: see protect.c
+ * @still: nobody can fault meanwhile, so that what is empty stays so
  * @shares: so that they do, they may be made shared
  * @key:   what tells it from others
  * @last:  the chunk where it has been last
@@ -79,6 +81,7 @@ struct event {
 	enum event_kind kind;
 	bool forks;
 	bool protects;
+	bool still;
 	bool shares;
 	const void *key;
 	const struct wpt_chunk *last;
@@ -206,7 +209,7 @@ static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		if (kind == EVENT_CLEAR || kind == EVENT_REPLACE) {
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
-		} else {
+		} else if (!ev->still) {
 			wpt_chunk_set_hazy(chunk, i);
 		}
 	} else if (kind != EVENT_PROTECT) {
@@ -392,11 +395,13 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 
 /* No record, and nothing mapped. */
 static void event_nothing(struct wpt_space *space, unsigned long start,
-			  unsigned long end, enum event_kind kind)
+			  unsigned long end, const struct event *ev)
 {
+	const enum event_kind kind = ev->kind;
+
 	if (kind == EVENT_CLEAR || kind == EVENT_REPLACE)
 		wpt_unseen_hole(space, start, end);
-	else if (kind == EVENT_PROTECT)
+	else if (kind == EVENT_PROTECT && !ev->still)
 		wpt_unseen_hull(space, start, end, false);
 	else if (kind == EVENT_UNMAP)
 		wpt_unseen_moves(space, start);
@@ -418,7 +423,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	if (!chunk) {
 		/* Nothing armed and nothing mapped, so far. */
 		if (kind == WPT_PMD_NONE) {
-			event_nothing(space, start, end, ev->kind);
+			event_nothing(space, start, end, ev);
 			return;
 		}
 		chunk = wpt_record_get(&space->rec, start, NULL);
@@ -488,7 +493,7 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	end = min(end, iv.end);
 	next = event_next(space, addr, end);
 	if (addr < next)
-		event_nothing(space, addr, next, ev->kind);
+		event_nothing(space, addr, next, ev);
 	if (addr < next && (ev->kind == EVENT_CLEAR || ev->kind == EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
@@ -548,6 +553,7 @@ static noinline void event_begin(struct wpt_space *space,
 	if (moves)
 		wpt_protect_moves(space, addr, end);
 	ev.shares = !READ_ONCE(space->moves);
+	ev.still = ev.protects && wpt_shared_mprotects(space);
 	if (event_known(space, addr, end, ev.kind))
 		return;
 	if (event_carries(range)) {

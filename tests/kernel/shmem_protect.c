@@ -74,6 +74,37 @@ START_TEST(shared_memory_is_exact_while_its_protection_changes)
 }
 END_TEST
 
+/* Nobody fills it while mprotect() is at work. */
+START_TEST(empty_shared_memory_is_exact_while_its_protection_changes)
+{
+	const enum map_kind kind = kinds[_i % KINDS];
+	const int prot = prots[_i / KINDS];
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct map map;
+	int round;
+
+	if (!map_exists(kind))
+		skip("no ext4 scratch disk");
+	map = map_make(kind, PAGES, OFFSET);
+	w = tracker_on(map.a);
+	for (round = 0; round < 3; round++) {
+		protect(map.a, prot);
+		expect_exact(w, map.a, m, GET);
+		protect(map.a, RW);
+		expect_exact(w, map.a, m, GET);
+		write_random(map.a, m, 30);
+		/* Empty ones and others, in the same page table and in none. */
+		protect(area_sub(map.a, 100, 350), prot);
+		protect(area_sub(map.a, 100, 350), RW);
+		write_random(map.a, m, 30);
+		expect_exact(w, map.a, m, GET);
+	}
+	expect_exact(w, map.a, m, RESET);
+	expect_clean(w, map.a);
+}
+END_TEST
+
 /* A transfer to these pages of one's own, by the kernel. */
 static void transfer(struct area a, struct marks *m, size_t one_in)
 {
@@ -214,6 +245,8 @@ void shmem_protect(Suite *s)
 	TCase *tc = tcase_new(s, "protect", TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, shared_memory_is_exact_while_its_protection_changes,
+			    0, KINDS * PROTS);
+	tcase_add_loop_test(tc, empty_shared_memory_is_exact_while_its_protection_changes,
 			    0, KINDS * PROTS);
 	tcase_add_loop_test(tc, pages_that_were_read_first_are_exact, 0, SHMEM);
 	tcase_add_loop_test(tc, who_is_not_tracked_has_no_fault_more, 0, SHMEM);

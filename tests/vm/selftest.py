@@ -326,9 +326,9 @@ class Boots(unittest.TestCase):
                          sorted(names))
 
     def test_every_chosen_suite_is_booted_once(self):
-        chosen = ["boot", "shmem", "anon", "full", "compat", "bench"]
+        chosen = ["boot", "shmem", "anon", "full", "threads", "bench"]
         self.assertEqual(sorted(map(sorted, suites.boots(chosen))),
-                         [["anon", "boot", "shmem"], ["bench"], ["compat"], ["full"]])
+                         [["anon", "boot", "shmem"], ["bench"], ["full"], ["threads"]])
 
     def run_as(self, *parts):
         """What suites.run() makes of a boot of anon and shmem in which these ran."""
