@@ -174,6 +174,11 @@ static struct wpt_hook hook = {
 	.ops = { .func = hook_change_protection, .flags = WPT_FTRACE_FLAGS },
 };
 
+static bool placed(void)
+{
+	return wpt_hook_placed(&hook);
+}
+
 static void offer(void)
 {
 	if (wpt_sym_lookup(hook.function))
@@ -181,6 +186,11 @@ static void offer(void)
 }
 
 #else
+
+static bool placed(void)
+{
+	return false;
+}
 
 static void offer(void)
 {
@@ -192,13 +202,15 @@ static void offer(void)
  * wpt_shared_mprotects() - is an event, which has begun, mprotect()'s?
  * @space: the space
  *
- * It holds the mmap_lock for writing, and nobody faults.  Others change the protection of
- * mappings while they hold it for reading, and one of them (PAGEMAP_SCAN) does not pass
- * the hook: asked is who passed it last, and how the lock is held.
+ * It holds the mmap_lock for writing, has locked the mapping before it changes ptes
+ * (vma_start_write(), from Linux 6.4 on), and nobody faults.  userfaultfd may do one before
+ * the other, hinting and PAGEMAP_SCAN hold the mmap_lock for reading, and the latter does
+ * not pass the hook: asked is who passed it last, with which flags, and how the lock is held.
  */
 bool wpt_shared_mprotects(const struct wpt_space *space)
 {
-	return READ_ONCE(space->mprotects) == current && wpt_mmap_write_held(space->mm);
+	return placed() && READ_ONCE(space->mprotects) == current &&
+	       wpt_mmap_write_held(space->mm);
 }
 
 /**
