@@ -23,7 +23,6 @@
 #include <linux/hugetlb.h>
 #include <linux/ktime.h>
 #include <linux/magic.h>
-#include <linux/static_call.h>
 
 #include "arm.h"
 #include "compat/protection.h"
@@ -31,14 +30,6 @@
 #include "shared.h"
 #include "sym.h"
 #include "walk.h"
-
-static void set_page_prot_stub(struct vm_area_struct *vma)
-{
-}
-
-DEFINE_STATIC_CALL(wpt_set_page_prot, set_page_prot_stub);
-/* What was lowered can be restored. */
-static bool restores __ro_after_init;
 
 /* Memory of tmpfs that is mapped for writing, and of which the file system is not told. */
 static bool is_tmpfs(const struct vm_area_struct *vma)
@@ -70,7 +61,7 @@ void wpt_shared_lower(struct wpt_space *space, struct vm_area_struct *vma)
 {
 	pgprot_t prot = READ_ONCE(vma->vm_page_prot);
 
-	if (!restores || !is_tmpfs(vma) || !(pgprot_val(prot) & _PAGE_RW))
+	if (!is_tmpfs(vma) || !(pgprot_val(prot) & _PAGE_RW))
 		return;
 	if (!READ_ONCE(space->lowered))
 		WRITE_ONCE(space->lowered, true);
@@ -179,7 +170,12 @@ static bool placed(void)
 	return wpt_hook_placed(&hook);
 }
 
-static void offer(void)
+/**
+ * wpt_shared_init() - offer the hook
+ *
+ * Without it pages read written that were not.
+ */
+void wpt_shared_init(void)
 {
 	if (wpt_sym_lookup(hook.function))
 		wpt_hook_offer(&hook);
@@ -192,7 +188,7 @@ static bool placed(void)
 	return false;
 }
 
-static void offer(void)
+void wpt_shared_init(void)
 {
 }
 
@@ -211,20 +207,4 @@ bool wpt_shared_mprotects(const struct wpt_space *space)
 {
 	return placed() && READ_ONCE(space->mprotects) == current &&
 	       wpt_mmap_write_held(space->mm);
-}
-
-/**
- * wpt_shared_init() - offer the hook
- *
- * Without it, or where protections cannot be restored, pages read written that were not.
- */
-void wpt_shared_init(void)
-{
-	unsigned long addr = wpt_sym_lookup("vma_set_page_prot");
-
-	if (!addr)
-		return;
-	static_call_update(wpt_set_page_prot, (typeof(&set_page_prot_stub))addr);
-	restores = true;
-	offer();
 }

@@ -31,6 +31,8 @@
 	  (struct task_struct *task, unsigned int mode), NULL)		\
 	X(pidfd_pid, "pidfd_pid", struct pid *,				\
 	  (const struct file *file), NULL)				\
+	X(set_page_prot, "vma_set_page_prot", void,			\
+	  (struct vm_area_struct *vma), )				\
 	X(lru_add_drain, "lru_add_drain", void, (void), )		\
 	X(lru_add_drain_all, "lru_add_drain_all", void, (void), )	\
 	X(ftrace_free_filter, "ftrace_free_filter", void,		\

@@ -65,7 +65,7 @@ static inline bool wpt_entry_away(pte_t pte)
 
 #endif
 
-/* A page of a file's cache that is being moved and will come back read-only, or not. */
+/* A page of a file's cache that is being moved, and was read-only when it went. */
 static inline bool wpt_pte_moves_file(pte_t pte)
 {
 	struct page *page;
