@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "anon.h"
 #include "maps.h"
+#include "protections.h"
 #include "swap.h"
 
 #include <fcntl.h>
@@ -19,16 +20,10 @@
 #define PAGES 901
 #define OFFSET 77
 
-#define RW (PROT_READ | PROT_WRITE)
-
 static const enum map_kind kinds[] = {
 	MAP_KIND_ANON, MAP_KIND_MEMFD_PRIVATE, MAP_KIND_EXT4_PRIVATE,
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(*kinds)))
-
-static const int prots[] = { PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, RW | PROT_EXEC };
-#define PROTS ((int)(sizeof(prots) / sizeof(*prots)))
-#define FORBIDS 3	/* those before take away the right to write */
 
 static struct map populated(enum map_kind kind)
 {
@@ -39,43 +34,17 @@ static struct map populated(enum map_kind kind)
 	return map;
 }
 
-static void protect(struct area a, int prot)
-{
-	must(mprotect(a.p, a.pages * PAGE, prot));
-}
-
 START_TEST(private_memory_is_exact_while_its_protection_changes)
 {
 	const int prot = prots[_i / KINDS];
-	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
 	struct map map;
-	int round;
 
 	if (!map_exists(kinds[_i % KINDS]))
 		skip("no ext4 scratch disk");
 	map = populated(kinds[_i % KINDS]);
 	w = tracker_on(map.a);
-	for (round = 0; round < 3; round++) {
-		marks_none(m);
-		touch_random(map.a, m, 9);
-		protect(map.a, prot);
-		expect_exact(w, map.a, m, GET);
-		if (round == 1)
-			protect(area_sub(map.a, 300, 400), PROT_NONE);
-		protect(map.a, RW);
-		expect_exact(w, map.a, m, GET);
-		touch_random(map.a, m, 9);
-		expect_exact(w, map.a, m, RESET);
-		expect_clean(w, map.a);
-	}
-	/* Nobody has written since, whatever was asked meanwhile. */
-	for (round = 0; round < PROTS; round++) {
-		protect(map.a, prots[round]);
-		expect_clean(w, map.a);
-	}
-	protect(map.a, RW);
-	expect_clean(w, map.a);
+	exact_while_protection_changes(w, map.a, prot, false);
 }
 END_TEST
 

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "maps.h"
+#include "protections.h"
 #include "shmem.h"
 
 #include <pthread.h>
@@ -19,30 +20,18 @@
 #define PAGES 901
 #define OFFSET 77
 
-#define RW (PROT_READ | PROT_WRITE)
-
 static const enum map_kind kinds[] = {
 	MAP_KIND_SHARED_ANON, MAP_KIND_MEMFD, MAP_KIND_SYSV, MAP_KIND_EXT4,
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(*kinds)))
 #define SHMEM (KINDS - 1)	/* those of tmpfs */
 
-static const int prots[] = { PROT_READ, PROT_NONE, PROT_READ | PROT_EXEC, RW | PROT_EXEC };
-#define PROTS ((int)(sizeof(prots) / sizeof(*prots)))
-
-static void protect(struct area a, int prot)
-{
-	must(mprotect(a.p, a.pages * PAGE, prot));
-}
-
 START_TEST(shared_memory_is_exact_while_its_protection_changes)
 {
 	const enum map_kind kind = kinds[_i % KINDS];
 	const int prot = prots[_i / KINDS];
-	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
 	struct map map;
-	int round;
 
 	if (!map_exists(kind))
 		skip("no ext4 scratch disk");
@@ -51,26 +40,7 @@ START_TEST(shared_memory_is_exact_while_its_protection_changes)
 	touch_all(map.a);
 	w = tracker_on(map.a);
 	settle(w, map.a);
-	for (round = 0; round < 3; round++) {
-		marks_none(m);
-		touch_random(map.a, m, 9);
-		protect(map.a, prot);
-		expect_exact(w, map.a, m, GET);
-		if (round == 1)
-			protect(area_sub(map.a, 300, 400), PROT_NONE);
-		protect(map.a, RW);
-		expect_exact(w, map.a, m, GET);
-		touch_random(map.a, m, 9);
-		expect_exact(w, map.a, m, RESET);
-		settle(w, map.a);
-	}
-	/* Nobody has written since, whatever was asked meanwhile. */
-	for (round = 0; round < PROTS; round++) {
-		protect(map.a, prots[round]);
-		expect_clean(w, map.a);
-	}
-	protect(map.a, RW);
-	expect_clean(w, map.a);
+	exact_while_protection_changes(w, map.a, prot, true);
 }
 END_TEST
 
