@@ -23,6 +23,12 @@ struct wptrack {
  */
 int wpt_borrow(struct wptrack *w, int fd);
 
+/*
+ * Make @w a handle of a new tracker, which is closed by closing @w->fd.  0 or -errno.
+ * Allocates nothing: a signal handler may be the caller.
+ */
+int wpt_open_at(struct wptrack *w, const char *device);
+
 /* One scan, errors and all as the module gives them: 0 or -errno. */
 int wpt_scan_once(int fd, struct wptrack_scan *arg);
 

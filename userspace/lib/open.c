@@ -47,12 +47,24 @@ int wpt_borrow(struct wptrack *w, int fd)
 	return 0;
 }
 
+int wpt_open_at(struct wptrack *w, const char *device)
+{
+	int err, fd = open(device, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	err = wpt_borrow(w, fd);
+	if (err)
+		close(fd);
+	return err;
+}
+
 WPT_API int wptrack_open(struct wptrack **out,
 			 const struct wptrack_open_opts *opts)
 {
 	const char *device = WPTRACK_DEVICE;
 	struct wptrack *w;
-	int fd, err;
+	int err;
 
 	*out = NULL;
 	if (opts) {
@@ -68,21 +80,11 @@ WPT_API int wptrack_open(struct wptrack **out,
 	if (!w)
 		return -ENOMEM;
 
-	fd = open(device, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		err = -errno;
-		goto out_free;
-	}
-	err = wpt_borrow(w, fd);
+	err = wpt_open_at(w, device);
 	if (err)
-		goto out_close;
-	*out = w;
-	return 0;
-
-out_close:
-	close(fd);
-out_free:
-	free(w);
+		free(w);
+	else
+		*out = w;
 	return err;
 }
 

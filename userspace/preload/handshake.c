@@ -78,26 +78,25 @@ static int attach(struct wptrack *w)
 	return ret;
 }
 
-/* A tracker of this process; NULL if there is no wptrack, or not for us. */
-static struct wptrack *own_tracker(void)
+/* A tracker of this process, to be closed; false if there is no wptrack, or not for us. */
+static bool own_tracker(struct wptrack *w)
 {
-	struct wptrack *w;
-
-	if (wptrack_open(&w, NULL))
-		return NULL;
+	if (wpt_open_at(w, WPTRACK_DEVICE))
+		return false;
 	if (!attach(w))
-		return w;
-	wptrack_close(w);
-	return NULL;
+		return true;
+	close(w->fd);
+	return false;
 }
 
 static bool available(void)
 {
-	struct wptrack *w = own_tracker();
-	const bool yes = w;
+	struct wptrack w;
 
-	wptrack_close(w);
-	return yes;
+	if (!own_tracker(&w))
+		return false;
+	close(w.fd);
+	return true;
 }
 
 /* The kernel's own answer, and what wptrack adds to it. */
@@ -126,7 +125,7 @@ static int replace(int fd, int tracker)
 	return table_add(getpid(), fd) ? 0 : -ENOMEM;
 }
 
-static int become_tracker(int fd, struct wptrack *w, void *uarg)
+static int become_tracker(int fd, int tracker, void *uarg)
 {
 	struct uffdio_api nothing = { .api = UFFD_API };
 	int ret;
@@ -134,7 +133,7 @@ static int become_tracker(int fd, struct wptrack *w, void *uarg)
 	/* The handshake can be made only once. */
 	if (ask_kernel(fd, &nothing))
 		return refuse(uarg, EINVAL);
-	ret = replace(fd, wptrack_fd(w));
+	ret = replace(fd, tracker);
 	return ret ? refuse(uarg, -ret) : grant(uarg);
 }
 
@@ -154,8 +153,8 @@ static int shake_tracker(struct wptrack *w, const struct uffdio_api *api,
 int handshake(int fd, void *uarg)
 {
 	struct uffdio_api api;
-	struct wptrack borrowed, *w;
-	const bool tracker = !wpt_borrow(&borrowed, fd);
+	struct wptrack w;
+	const bool tracker = !wpt_borrow(&w, fd);
 	int ret;
 
 	if (!tracker && !is_uffd(fd))
@@ -163,31 +162,28 @@ int handshake(int fd, void *uarg)
 	if (copy_in(&api, uarg, sizeof(api)))
 		return -EFAULT;
 	if (tracker)
-		return shake_tracker(&borrowed, &api, uarg);
-	w = for_tracker(&api) ? own_tracker() : NULL;
-	if (!w)
+		return shake_tracker(&w, &api, uarg);
+	if (!for_tracker(&api) || !own_tracker(&w))
 		return probe(fd, uarg);
-	ret = become_tracker(fd, w, uarg);
-	wptrack_close(w);
+	ret = become_tracker(fd, w.fd, uarg);
+	close(w.fd);
 	return ret;
 }
 
 int handshake_stand_in(int flags, int err)
 {
-	struct wptrack *w;
+	struct wptrack w;
 	int fd;
 
 	if (flags & ~(O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY))
 		return -err;
 	if (err != EINVAL && err != EPERM && err != ENOSYS)
 		return -err;
-	if (wptrack_open(&w, NULL))
+	if (wpt_open_at(&w, WPTRACK_DEVICE))
 		return -err;
-	fd = fcntl(wptrack_fd(w),
-		   flags & O_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
-	wptrack_close(w);
-	if (fd < 0)
-		return -err;
+	fd = w.fd;
+	if (!(flags & O_CLOEXEC))
+		fcntl(fd, F_SETFD, 0);
 	fcntl(fd, F_SETFL, O_RDWR | (flags & O_NONBLOCK));
 	return fd;
 }

@@ -59,17 +59,16 @@ static int live_trackers(pid_t pid, int *fds)
 /* A tracker that tracks nothing, only to look at the pages of a process. */
 static int look(struct pm_scan_arg *pm, pid_t pid)
 {
-	struct wptrack *w;
-	int fd, ret = wptrack_open(&w, NULL);
+	struct wptrack w;
+	int ret;
 
-	if (ret)
+	if (wpt_open_at(&w, WPTRACK_DEVICE))
 		return -ENOTTY;
-	ret = pid == getpid() ? wptrack_attach_self(w) :
-				wptrack_attach_pid(w, pid);
-	fd = wptrack_fd(w);
+	ret = pid == getpid() ? wptrack_attach_self(&w) :
+				wptrack_attach_pid(&w, pid);
 	if (!ret)
-		ret = scan_by_trackers(pm, &fd, 1);
-	wptrack_close(w);
+		ret = scan_by_trackers(pm, &w.fd, 1);
+	close(w.fd);
 	return ret;
 }
 

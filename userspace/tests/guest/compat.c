@@ -247,7 +247,10 @@ static char *ticked;
 
 static void tick(int sig)
 {
+	const int saved = errno;
+
 	written(ticked, 4 * PAGE, 0);
+	errno = saved;
 }
 
 static void test_signals(void)
