@@ -31,15 +31,13 @@
  * forbidden (OOM reaper): they do not wait for anything.
  */
 #include <linux/hugetlb.h>
-#include <linux/userfaultfd_k.h>
 
 #include "carry.h"
 #include "chunk.h"
 #include "chunk_bits.h"
-#include "compat/entry.h"
 #include "compat/syscall.h"
-#include "compat/uffd.h"
 #include "event.h"
+#include "event_page.h"
 #include "protect.h"
 #include "ptwalk.h"
 #include "shared.h"
@@ -58,48 +56,18 @@ static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
 		wpt_record_mark_walk(group, chunk, addr);
 }
 
-/* What an event may leave behind. */
-enum event_kind {
-	EVENT_PROTECT,	/* the same page with other bits */
-	EVENT_CLEAR,	/* nothing, another page, or an entry for one */
-	EVENT_REPLACE,	/* as above, for one page: or the same page, written to */
-	EVENT_UNMAP,	/* as above, or ptes moved in from another address */
-};
-
-/**
- * struct event - an event that begins
- * @kind:  what it may leave behind
- * @forks: page tables are being copied: nobody can fault meanwhile
- * @protects: pages may stay clean: see protect.c
- * @still: nobody can fault meanwhile, so that what is empty stays so
- * @shares: so that they do, they may be made shared
- * @key:   what tells it from others
- * @last:  the chunk where it has been last
- * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
- */
-struct event {
-	enum event_kind kind;
-	bool forks;
-	bool protects;
-	bool still;
-	bool shares;
-	const void *key;
-	const struct wpt_chunk *last;
-	unsigned long *took;
-};
-
-static enum event_kind event_kind(const struct mmu_notifier_range *range)
+static enum wpt_event_kind event_kind(const struct mmu_notifier_range *range)
 {
 	switch (range->event) {
 	case MMU_NOTIFY_PROTECTION_VMA:
 	case MMU_NOTIFY_PROTECTION_PAGE:
 	case MMU_NOTIFY_SOFT_DIRTY:
-		return EVENT_PROTECT;
+		return WPT_EVENT_PROTECT;
 	case MMU_NOTIFY_UNMAP:
-		return EVENT_UNMAP;
+		return WPT_EVENT_UNMAP;
 	default:
-		return range->end - range->start == PAGE_SIZE ? EVENT_REPLACE :
-								EVENT_CLEAR;
+		return range->end - range->start == PAGE_SIZE ? WPT_EVENT_REPLACE :
+								WPT_EVENT_CLEAR;
 	}
 }
 
@@ -136,98 +104,6 @@ static bool event_carries(const struct mmu_notifier_range *range)
 	       range->end <= wpt_chunk_end(range->start);
 }
 
-/* A page that is away.  Returns true if it is armed again. */
-static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t *ptep,
-		       const struct event *ev)
-{
-	bool held = wpt_protect_held(pte), forks = ev->forks, alone;
-
-	if (ptep && (wpt_carry_file(pte) || (wpt_carry_back(pte) &&
-	    !test_bit(WPT_CHUNK_READONLY, &chunk->flags)))) {
-		wpt_carry_resume(chunk, i, ptep);
-		return true;
-	}
-	/* Writeback looks the same, and holds nothing that keeps others from shared pages. */
-	forks &= held ? !wpt_protect_file(pte) : wpt_pte_away(pte) && !wpt_pte_moves_file(pte);
-	/* Over that of another event it would have to be looked at again. */
-	alone = ev->protects && READ_ONCE(chunk->protect) == wpt_chunk_events(chunk);
-	/* Huge pages of files are armed, and nothing else. */
-	if (forks || (alone && held && (ptep || !wpt_protect_file(pte))))
-		return false;
-	wpt_chunk_clear_away(chunk, i);
-	if (ev->took && (wpt_pte_away(pte) || held)) {
-		__set_bit(i, ev->took);
-	} else {
-		set_bit(i, chunk->dirty);
-		if (ev->kind == EVENT_UNMAP || pte_none(pte))
-			wpt_stat_inc(OVER_ZAPPED);
-		else
-			wpt_stat_inc(OVER_SWAPPED);
-	}
-	return false;
-}
-
-/*
- * One page that is not dirty, under the lock of its page table.  @ptep is NULL if
- * there is none, or if the page is part of a huge entry.
- */
-static void event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
-		       pte_t *ptep, const struct event *ev)
-{
-	unsigned int i = wpt_page_index(addr);
-	enum event_kind kind = ev->kind;
-
-	if (wpt_chunk_away(chunk, i) && test_bit(i, chunk->armed)) {
-		if (!event_away(chunk, i, pte, ptep, ev))
-			return;
-		pte = ptep_get(ptep);
-	}
-	if (test_bit(i, chunk->armed)) {
-		if (ev->protects && !pte_none(pte))
-			wpt_protect_page(chunk, i, pte);
-		if (ev->protects && ev->shares && ptep)
-			wpt_protect_share(ptep);
-		if (ev->took && ptep && wpt_pte_armed(pte) &&
-		    (wpt_carry_back(pte) || wpt_carry_file(pte)))
-			__set_bit(i, ev->took);
-		if (kind == EVENT_UNMAP || pte_none(pte)) {
-			set_bit(i, chunk->dirty);
-			wpt_stat_inc(OVER_ZAPPED);
-		} else if (kind == EVENT_REPLACE && ptep && wpt_pte_armed(pte)) {
-			/*
-			 * What comes back may be the very same pte over other
-			 * data: a uprobe writes to the page while it is away
-			 * (7.2).  Not so for larger ranges: each split of a
-			 * mapping is an event of 2 MiB, huge or not.
-			 */
-			wpt_pte_unmark(ptep);
-		}
-		return;
-	}
-	if (wpt_pte_empty(pte)) {
-		/* It may be filled before the end, and emptied again. */
-		if (kind == EVENT_CLEAR || kind == EVENT_REPLACE) {
-			set_bit(i, chunk->dirty);
-			wpt_stat_inc(OVER_ZAPPED);
-		} else if (!ev->still) {
-			wpt_chunk_set_hazy(chunk, i);
-		}
-	} else if (kind != EVENT_PROTECT) {
-		if (!wpt_pte_zero(pte))
-			set_bit(i, chunk->dirty);
-	} else if (!pte_present(pte) || pte_write(pte) || pte_dirty(pte) ||
-		   wpt_pte_uffd(pte) || wpt_pte_marked(pte)) {
-		/*
-		 * Read-only, or clean, or without userfaultfd's mark, or ours of a page
-		 * that was moved here, it would look as if nobody had written to it.
-		 */
-		set_bit(i, chunk->dirty);
-	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
-		/* protnone: it may become writable without passing the hook */
-		wpt_chunk_set_hazy(chunk, i);
-	}
-}
-
 /* The next page of a chunk that is not dirty, from @addr on; @end if none is. */
 static unsigned long not_dirty(const struct wpt_chunk *chunk, unsigned long addr,
 			       unsigned long end)
@@ -243,18 +119,18 @@ static unsigned long not_dirty(const struct wpt_chunk *chunk, unsigned long addr
  * Returns true if any of them may change without our knowing.
  */
 static bool event_pages(struct wpt_chunk *chunk, unsigned long start,
-			unsigned long end, pte_t pte, const struct event *ev)
+			unsigned long end, pte_t pte, const struct wpt_event *ev)
 {
 	unsigned long first = not_dirty(chunk, start, end), addr;
 
 	/* To armed pages of an entry that stays one, or is split, nothing happens. */
-	if (ev->kind != EVENT_UNMAP && !pte_none(pte) &&
+	if (ev->kind != WPT_EVENT_UNMAP && !pte_none(pte) &&
 	    (!ev->protects || wpt_pte_armed(pte)) &&
 	    wpt_bits_full(chunk->armed) && !wpt_chunk_any_away(chunk))
 		return first < end;
 	for (addr = first; addr < end;
 	     addr = not_dirty(chunk, addr + PAGE_SIZE, end))
-		event_page(chunk, addr, pte, NULL, ev);
+		wpt_event_page(chunk, addr, pte, NULL, ev);
 	return first < end;
 }
 
@@ -279,7 +155,7 @@ static void mark_moving(pte_t *ptep)
  * @i on.  @ptep: the pte of @base.  Returns true if any of them was not dirty.
  */
 static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int i,
-		       unsigned int end, pte_t *ptep, const struct event *ev)
+		       unsigned int end, pte_t *ptep, const struct wpt_event *ev)
 {
 	const unsigned int base = round_down(i, BITS_PER_LONG);
 	const unsigned int w = base / BITS_PER_LONG;
@@ -289,14 +165,14 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 	todo = ~READ_ONCE(chunk->dirty[w]) & BITMAP_FIRST_WORD_MASK(i);
 	if (end - base < BITS_PER_LONG)
 		todo &= BITMAP_LAST_WORD_MASK(end);
-	/* See event_page(): if they are still there, nothing happens to those. */
-	if ((ev->kind == EVENT_PROTECT && !ev->protects) || (ev->kind == EVENT_CLEAR && !ev->took))
+	/* See wpt_event_page(): if they are still there, nothing happens to those. */
+	if ((ev->kind == WPT_EVENT_PROTECT && !ev->protects) || (ev->kind == WPT_EVENT_CLEAR && !ev->took))
 		quiet = READ_ONCE(chunk->armed[w]) & ~wpt_chunk_away_word(chunk, w);
 	for (left = todo; left; left &= left - 1) {
 		i = __ffs(left);
 		pte = ptep_get(ptep + i);
 		if (!(quiet >> i & 1) || pte_none(pte))
-			event_page(chunk, addr + ((unsigned long)i << PAGE_SHIFT), pte,
+			wpt_event_page(chunk, addr + ((unsigned long)i << PAGE_SHIFT), pte,
 				   ptep + i, ev);
 	}
 	return todo;
@@ -305,7 +181,7 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 /* Returns false if the page table has vanished. */
 static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		       pmd_t *pmdp, unsigned long start, unsigned long end,
-		       const struct event *ev)
+		       const struct wpt_event *ev)
 {
 	const unsigned int first = wpt_page_index(start);
 	const unsigned int n = first + ((end - start) >> PAGE_SHIFT);
@@ -324,7 +200,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 				   ((unsigned long)base << PAGE_SHIFT), i, n,
 				   ptep - first + base, ev);
 	}
-	for (addr = start, pte = ptep; addr < end && ev->kind == EVENT_UNMAP;
+	for (addr = start, pte = ptep; addr < end && ev->kind == WPT_EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
 		/* One without access loses a mark without an event. */
 		unseen |= !(wpt_pte_flags(ptep_get(pte)) & _PAGE_PRESENT);
@@ -355,22 +231,22 @@ static void event_huge_took(const struct wpt_chunk *chunk, unsigned long start,
 /* Returns false if the entry is not huge any more. */
 static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		       pmd_t *pmdp, unsigned long start, unsigned long end,
-		       const struct event *event)
+		       const struct wpt_event *event)
 {
-	struct event ev = *event;
+	struct wpt_event ev = *event;
 	spinlock_t *ptl = pmd_lock(space->mm, pmdp);
 	pmd_t pmd = READ_ONCE(*pmdp);
 	bool huge = wpt_pmd_is_huge(pmd);
 	struct page *page = wpt_pmd_page(pmd);
-	bool moving = ev.kind == EVENT_UNMAP;
+	bool moving = ev.kind == WPT_EVENT_UNMAP;
 
 	/*
 	 * mremap() moves hugetlb pages with no more than this; nothing that a page
 	 * of hugetlb keeps survives any other.
 	 */
 	if (huge && page && PageHuge(page)) {
-		if (ev.kind == EVENT_CLEAR)
-			ev.kind = EVENT_UNMAP;
+		if (ev.kind == WPT_EVENT_CLEAR)
+			ev.kind = WPT_EVENT_UNMAP;
 		ev.took = NULL;
 		ev.protects = false;
 	}
@@ -395,25 +271,25 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 
 /* No record, and nothing mapped. */
 static void event_nothing(struct wpt_space *space, unsigned long start,
-			  unsigned long end, const struct event *ev)
+			  unsigned long end, const struct wpt_event *ev)
 {
-	const enum event_kind kind = ev->kind;
+	const enum wpt_event_kind kind = ev->kind;
 
-	if (kind == EVENT_CLEAR || kind == EVENT_REPLACE)
+	if (kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE)
 		wpt_unseen_hole(space, start, end);
-	else if (kind == EVENT_PROTECT && !ev->still)
+	else if (kind == WPT_EVENT_PROTECT && !ev->still)
 		wpt_unseen_hull(space, start, end, false);
-	else if (kind == EVENT_UNMAP)
+	else if (kind == WPT_EVENT_UNMAP)
 		wpt_unseen_moves(space, start);
 }
 
 /* The part [start, end) of one chunk. */
 static void event_chunk(struct wpt_space *space, unsigned long start,
-			unsigned long end, struct event *event)
+			unsigned long end, struct wpt_event *event)
 {
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, start);
-	const struct event *ev = event;
-	struct event stays;
+	const struct wpt_event *ev = event;
+	struct wpt_event stays;
 	unsigned long next;
 	enum wpt_pmd kind;
 	pmd_t *pmdp;
@@ -458,7 +334,7 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
-	if (ev->kind == EVENT_UNMAP)
+	if (ev->kind == WPT_EVENT_UNMAP)
 		wpt_unseen_moves(space, start);
 }
 
@@ -477,7 +353,7 @@ static unsigned long event_next(struct wpt_space *space, unsigned long addr,
  * The next piece of an event, from @addr on.  Returns where to go on.
  */
 static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
-				 unsigned long end, struct event *ev)
+				 unsigned long end, struct wpt_event *ev)
 {
 	struct wpt_cover *cover;
 	struct wpt_interval iv;
@@ -494,7 +370,7 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	next = event_next(space, addr, end);
 	if (addr < next)
 		event_nothing(space, addr, next, ev);
-	if (addr < next && (ev->kind == EVENT_CLEAR || ev->kind == EVENT_REPLACE)) {
+	if (addr < next && (ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
 		next = wpt_mapped_next(space->mm, addr, next);
@@ -512,12 +388,12 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
  * the record has nothing to learn but that there is an event.
  */
 static bool event_known(struct wpt_space *space, unsigned long addr, unsigned long end,
-			enum event_kind kind)
+			enum wpt_event_kind kind)
 {
 	struct wpt_chunk *chunk;
 	bool known;
 
-	if (end - addr != PAGE_SIZE || kind == EVENT_UNMAP)
+	if (end - addr != PAGE_SIZE || kind == WPT_EVENT_UNMAP)
 		return false;
 	rcu_read_lock();
 	chunk = wpt_record_chunk(&space->rec, addr);
@@ -535,7 +411,7 @@ static noinline void event_begin(struct wpt_space *space,
 	unsigned long addr = range->start & PAGE_MASK;
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
-	struct event ev = {
+	struct wpt_event ev = {
 		.kind = event_kind(range), .forks = event_forks(range),
 		.protects = event_protects(range), .key = range,
 	};

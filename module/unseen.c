@@ -71,7 +71,7 @@ void wpt_unseen_hull(struct wpt_space *space, unsigned long start,
  * @end:   its end
  *
  * What comes to be mapped there meanwhile may be taken away, too: as for pages with a
- * record, see event_page().  Under the RCU read lock.
+ * record, see wpt_event_page().  Under the RCU read lock.
  */
 void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long end)
 {

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An event that begins, and what it means for one page. */
+#ifndef WPT_EVENT_PAGE_H
+#define WPT_EVENT_PAGE_H
+
+#include "chunk.h"
+#include "pte.h"
+
+/* What an event may leave behind. */
+enum wpt_event_kind {
+	WPT_EVENT_PROTECT,	/* the same page with other bits */
+	WPT_EVENT_CLEAR,	/* nothing, another page, or an entry for one */
+	WPT_EVENT_REPLACE,	/* as above, for one page: or the same page, written to */
+	WPT_EVENT_UNMAP,	/* as above, or ptes moved in from another address */
+};
+
+/**
+ * struct wpt_event - an event that begins
+ * @kind:  what it may leave behind
+ * @forks: page tables are being copied: nobody can fault meanwhile
+ * @protects: pages may stay clean: see protect.c
+ * @still: nobody can fault meanwhile, so that what is empty stays so
+ * @shares: so that they do, they may be made shared
+ * @key:   what tells it from others
+ * @last:  the chunk where it has been last
+ * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
+ */
+struct wpt_event {
+	enum wpt_event_kind kind;
+	bool forks;
+	bool protects;
+	bool still;
+	bool shares;
+	const void *key;
+	const struct wpt_chunk *last;
+	unsigned long *took;
+};
+
+void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
+		    pte_t *ptep, const struct wpt_event *ev);
+
+#endif /* WPT_EVENT_PAGE_H */
