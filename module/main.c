@@ -46,13 +46,14 @@ static int __init wptrack_init(void)
 		return ret;
 	ret = wpt_sym_init();
 	if (ret)
-		return ret;
+		goto out_sym;
 	ret = wpt_space_init();
 	if (ret)
-		return ret;
+		goto out_sym;
 	ret = wpt_hook_init();
 	if (ret)
 		goto out_space;
+	wpt_sym_done();
 	ret = wpt_selftest();
 	if (ret)
 		goto out_hook;
@@ -73,6 +74,8 @@ out_hook:
 	wpt_hook_exit();
 out_space:
 	wpt_space_exit();
+out_sym:
+	wpt_sym_done();
 	return ret;
 }
 

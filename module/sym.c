@@ -3,6 +3,7 @@
 
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
+#include <linux/slab.h>
 
 #include "sym.h"
 
@@ -14,30 +15,17 @@ WPT_SYMS(X)
 WPT_HUGE_SYMS(X)
 #undef X
 
-/**
- * wpt_sym_lookup() - address of a function of the kernel
- * @name: its name
- *
- * The kprobe is registered disabled: no text is changed.  Where functions begin
- * with ENDBR a kprobe sits behind it; sprint_symbol() tells how far.
- *
- * Return: the address of the first byte, or 0 if there is no such function.
- * May sleep.
- */
-unsigned long wpt_sym_lookup(const char *name)
-{
-	struct kprobe kp = {
-		.symbol_name = name,
-		.flags = KPROBE_FLAG_DISABLED,
-	};
-	char buf[KSYM_SYMBOL_LEN];
-	unsigned long addr, offset;
-	char *plus;
+/* Those that are still registered: to end one waits for all processors, as for many. */
+static struct kprobe *probes[64];
+static unsigned int nr_probes;
 
-	if (register_kprobe(&kp))
-		return 0;
-	addr = (unsigned long)kp.addr;
-	unregister_kprobe(&kp);
+/* The first byte of what a probe was put on; 0 if it is not the function. */
+static unsigned long entry_of(const struct kprobe *kp)
+{
+	unsigned long addr = (unsigned long)kp->addr, offset;
+	const char *name = kp->symbol_name;
+	char buf[KSYM_SYMBOL_LEN];
+	char *plus;
 
 	sprint_symbol(buf, addr);
 	plus = strchr(buf, '+');
@@ -47,6 +35,52 @@ unsigned long wpt_sym_lookup(const char *name)
 	if (kstrtoul(plus + 1, 16, &offset) || offset > 16)
 		return 0;
 	return addr - offset;
+}
+
+/**
+ * wpt_sym_lookup() - address of a function of the kernel
+ * @name: its name, which stays
+ *
+ * The kprobe is registered disabled: no text is changed.  Where functions begin
+ * with ENDBR a kprobe sits behind it; sprint_symbol() tells how far.  Only while the
+ * module is being loaded, by that; wpt_sym_done() ends it.
+ *
+ * Return: the address of the first byte, or 0 if there is no such function.
+ * May sleep.
+ */
+unsigned long wpt_sym_lookup(const char *name)
+{
+	struct kprobe *kp;
+	unsigned int i;
+
+	for (i = 0; i < nr_probes; i++)
+		if (!strcmp(probes[i]->symbol_name, name))
+			return entry_of(probes[i]);
+	if (nr_probes == ARRAY_SIZE(probes))
+		wpt_sym_done();
+	kp = kzalloc(sizeof(*kp), GFP_KERNEL);
+	if (!kp)
+		return 0;
+	kp->symbol_name = name;
+	kp->flags = KPROBE_FLAG_DISABLED;
+	if (register_kprobe(kp)) {
+		kfree(kp);
+		return 0;
+	}
+	probes[nr_probes++] = kp;
+	return entry_of(kp);
+}
+
+/**
+ * wpt_sym_done() - nothing more is looked up
+ *
+ * May sleep.
+ */
+void wpt_sym_done(void)
+{
+	unregister_kprobes(probes, nr_probes);
+	while (nr_probes)
+		kfree(probes[--nr_probes]);
 }
 
 /**
