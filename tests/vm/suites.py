@@ -63,10 +63,9 @@ TOGETHER = [
     (("remap", "kwrites", "trackers", "kvm", "threads", "fuzz", "lifecycle", "pins",
       "carry", SOAK), {"nodes": 2, "slow_disk": True, "drivers": ("kvm", "kvm-amd"),
                        "append": "numa_balancing=disable " + FORCE}),
-    (("refuse", "boot", "anon", "shmem", "file", "scanargs", "cli", *PRELOAD,
-      "cli_control", CONTROL), {"smp": 1, "append": PLAIN}),
     # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
-    ((*KERNELS_OWN, "memory"),
+    (("refuse", "boot", "anon", "shmem", "file", "scanargs", "cli", *PRELOAD, *KERNELS_OWN,
+      "memory", "cli_control", CONTROL),
      {"smp": 1, "memory": "4G", "drivers": ("overlay",),
       "append": "hugepagesz=2M hugepages=16 hugepagesz=1G hugepages=1 " + PLAIN}),
     (("full",), {"full": True, "memory": "2G"}),
