@@ -25,6 +25,7 @@
 #include <linux/magic.h>
 
 #include "arm.h"
+#include "compat/mmaplock.h"
 #include "compat/protection.h"
 #include "hook.h"
 #include "shared.h"

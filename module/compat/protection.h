@@ -54,17 +54,4 @@ static __always_inline void wpt_change_protection_readonly(wpt_ftrace_regs *freg
 
 #endif
 
-/*
- * By somebody: for one who holds it in either way, by himself.  The bit is the kernel's
- * own since 5.3; real-time kernels have another lock.
- */
-static inline bool wpt_mmap_write_held(struct mm_struct *mm)
-{
-#ifdef CONFIG_PREEMPT_RT
-	return false;
-#else
-	return atomic_long_read(&mm->mmap_lock.count) & 1;
-#endif
-}
-
 #endif /* WPT_COMPAT_PROTECTION_H */
