@@ -140,6 +140,16 @@ static __always_inline bool page_is_held(struct page *page, int ours, bool table
 	return refs_differ(page, ours, table);
 }
 
+/**
+ * wpt_page_held() - does anybody refer to an anonymous page besides its mappings and caches?
+ * @page: it, or a part of it
+ * @ours: how many references are the caller's
+ */
+bool wpt_page_held(struct page *page, int ours)
+{
+	return PageCompound(page) ? large_is_held(page, ours) : refs_differ(page, ours, true);
+}
+
 /* Returns what the pte was just before.  A full barrier. */
 static __always_inline pte_t arm(pte_t *ptep)
 {

@@ -25,6 +25,7 @@ enum wpt_arm wpt_arm_sure(struct vm_area_struct *vma, pte_t *ptep, pte_t old,
 			  struct page *page);
 enum wpt_arm wpt_arm_unmarked(struct vm_area_struct *vma, pte_t *ptep, enum wpt_arm why);
 enum wpt_arm wpt_arm_huge(struct vm_area_struct *vma, pmd_t *pmdp);
+bool wpt_page_held(struct page *page, int ours);
 bool wpt_arm_cache_held(struct vm_area_struct *vma, unsigned long addr);
 void wpt_arm_count(enum wpt_arm why, unsigned int nr);
 

@@ -9,7 +9,8 @@
  *     nothing that might have filled it if it was empty (UFFDIO_MOVE tells of where it
  *     takes pages from, and not of where it puts them).
  *  3. When it ended, the page was not dirty, and its pte was an entry of swap, or one of
- *     migration that does not remember write permission.
+ *     migration that does not remember write permission.  (For pages of files that are
+ *     gone see drop.c, for pages that were replaced copy.c.)
  *
  * Now the page is "away", and the entry stands for the data that the page held when it
  * was armed.  Until its pte was taken, writes had to pass the hook, which makes the page
@@ -64,16 +65,19 @@
  * for those that are away, or are about to be.
  *
  * Pages of a file's cache are carried over migration.  What takes them away otherwise
- * (reclaim, truncation) leaves nothing behind, and that is written.  Who writes to a private
+ * (reclaim, truncation) leaves nothing behind: see drop.c.  Who writes to a private
  * mapping of them writes to a copy, with or without permission.  In a shared mapping they
  * come back writable, and say nothing, or read-only where shared.c has seen to it.
  */
 #include "carry.h"
 #include "chunk_bits.h"
 #include "compat/entry.h"
+#include "compat/uffd.h"
+#include "drop.h"
 #include "protect.h"
 #include "ptwalk.h"
 #include "stats.h"
+#include "swap.h"
 
 /* What a pte maps that can be read and not be written; NULL: nothing that counts here. */
 static struct page *back(pte_t pte)
@@ -132,9 +136,11 @@ void wpt_carry_resume(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
  * @space: the space
  * @key:   of the event, which is over a part of one chunk
  * @pages: the pages, a bit each
+ * @drops: all are pages of files that are being reclaimed: see drop.c
+ * @copies: it is one, and what comes in its place holds the same: see copy.c
  */
 void wpt_carry_begin(struct wpt_space *space, const void *key,
-		     const unsigned long *pages)
+		     const unsigned long *pages, bool drops, bool copies)
 {
 	struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
 
@@ -142,19 +148,31 @@ void wpt_carry_begin(struct wpt_space *space, const void *key,
 		return;
 	bitmap_copy(slot->pages, pages, WPT_CHUNK_PAGES);
 	slot->took = true;
+	slot->drops = drops;
+	slot->copies = copies;
 }
 
 /* Its page table is locked; @ptep is the pte of the chunk's first page. */
-static void carry_pages(struct wpt_chunk *chunk, const unsigned long *pages, pte_t *ptep)
+static void carry_pages(struct wpt_chunk *chunk, const struct wpt_event_slot *slot,
+			pte_t *ptep, bool share)
 {
 	unsigned int i, nr = 0;
+	pte_t pte;
 
-	for_each_set_bit(i, pages, WPT_CHUNK_PAGES) {
-		if (!test_bit(i, chunk->armed) || test_bit(i, chunk->dirty) ||
-		    !wpt_pte_away(ptep_get(ptep + i)))
+	for_each_set_bit(i, slot->pages, WPT_CHUNK_PAGES) {
+		if (!test_bit(i, chunk->armed) || test_bit(i, chunk->dirty))
 			continue;
-		if (!wpt_chunk_set_away(chunk, i))
+		pte = ptep_get(ptep + i);
+		if (slot->drops && pte_none(pte))
+			wpt_drop_gone(chunk, i);
+		else if (!wpt_pte_away(pte) &&
+			 !(slot->copies && !wpt_pte_armed(pte) && !wpt_pte_uffd(pte) &&
+			   wpt_carry_back(pte)))
+			continue;
+		else if (!wpt_chunk_set_away(chunk, i))
 			break;
+		else if (share)
+			wpt_swap_share(ptep + i);
 		nr++;
 	}
 	wpt_stat_add(CARRIED, nr);
@@ -188,7 +206,7 @@ void wpt_carry_end(struct wpt_space *space, const void *key)
 		goto out;
 	/* One that begins from now on is still to look at these pages. */
 	if (!wpt_space_event_spoilt(space, slot))
-		carry_pages(chunk, slot->pages, ptep);
+		carry_pages(chunk, slot, ptep, !READ_ONCE(space->moves));
 	pte_unmap_unlock(ptep, ptl);
 out:
 	rcu_read_unlock();

@@ -60,6 +60,18 @@ static inline void wpt_chunk_clear_away(struct wpt_chunk *chunk, unsigned int i)
 		clear_bit(i, away);
 }
 
+/*
+ * A page that was armed, and may become empty, is not in doubt for what was before.  If
+ * all pages of the chunk are, for want of memory, it stays so.
+ */
+static inline void wpt_chunk_clear_stale_hazy(struct wpt_chunk *chunk, unsigned int i)
+{
+	unsigned long *hazy = READ_ONCE(chunk->hazy);
+
+	if (unlikely(hazy) && test_bit(i, hazy))
+		clear_bit(i, hazy);
+}
+
 static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
 {
 	unsigned long *away = READ_ONCE(chunk->away);

@@ -35,7 +35,9 @@
 #include "carry.h"
 #include "chunk.h"
 #include "chunk_bits.h"
+#include "compat/mmaplock.h"
 #include "compat/syscall.h"
+#include "drop.h"
 #include "event.h"
 #include "event_page.h"
 #include "protect.h"
@@ -86,12 +88,36 @@ static bool event_protects(const struct mmu_notifier_range *range)
 	return range->event == MMU_NOTIFY_PROTECTION_VMA;
 }
 
-/* Does it fill empty pages elsewhere?  UFFDIO_MOVE is for one's own memory. */
+/* Is it a fork, if it is over private hugetlb?  For other memory see event_forks(). */
+static bool event_copies_huge(const struct wpt_space *space)
+{
+	return !(current->flags & PF_MEMALLOC) && wpt_mmap_write_held(space->mm) &&
+	       wpt_in_fork();
+}
+
+/* What the system call tells that an event comes from, if it is over one's own memory. */
+static void event_of_call(const struct wpt_space *space,
+			  const struct mmu_notifier_range *range, struct wpt_event *ev)
+{
+	if (range->event != MMU_NOTIFY_CLEAR || current->mm != space->mm)
+		return;
+	ev->copies_huge = event_copies_huge(space);
+	ev->frees = wpt_drop_frees(range);
+	ev->dontneed = wpt_drop_dontneed(range);
+	/* Whoever zaps his memory replaces nothing. */
+	if (ev->frees || ev->dontneed)
+		ev->copies = WPT_COPY_NOT;
+}
+
+/*
+ * Does it fill empty pages elsewhere?  UFFDIO_MOVE is for one's own memory.  While it is
+ * under way the task may have to reclaim some.
+ */
 static bool event_moves(const struct wpt_space *space,
 			const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR && current->mm == space->mm &&
-	       wpt_in_uffd_move();
+	       !(current->flags & PF_MEMALLOC) && wpt_in_uffd_move();
 }
 
 /*
@@ -166,7 +192,8 @@ static bool event_word(struct wpt_chunk *chunk, unsigned long addr, unsigned int
 	if (end - base < BITS_PER_LONG)
 		todo &= BITMAP_LAST_WORD_MASK(end);
 	/* See wpt_event_page(): if they are still there, nothing happens to those. */
-	if ((ev->kind == WPT_EVENT_PROTECT && !ev->protects) || (ev->kind == WPT_EVENT_CLEAR && !ev->took))
+	if ((ev->kind == WPT_EVENT_PROTECT && !ev->protects) ||
+	    (ev->kind == WPT_EVENT_CLEAR && !ev->took && !ev->dontneed))
 		quiet = READ_ONCE(chunk->armed[w]) & ~wpt_chunk_away_word(chunk, w);
 	for (left = todo; left; left &= left - 1) {
 		i = __ffs(left);
@@ -186,6 +213,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	const unsigned int first = wpt_page_index(start);
 	const unsigned int n = first + ((end - start) >> PAGE_SHIFT);
 	bool open = false, unseen = false;
+	struct wpt_event others;
 	unsigned int i, base;
 	unsigned long addr;
 	pte_t *ptep, *pte;
@@ -194,6 +222,13 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
 	if (!ptep)
 		return false;
+	/* Whoever begins from now on looks after us. */
+	if (ev->dontneed && !wpt_space_event_alone(space, ev->key, start & WPT_CHUNK_MASK,
+						   wpt_chunk_end(start))) {
+		others = *ev;
+		others.dontneed = false;
+		ev = &others;
+	}
 	for (i = first; i < n; i = base + BITS_PER_LONG) {
 		base = round_down(i, BITS_PER_LONG);
 		open |= event_word(chunk, (start & WPT_CHUNK_MASK) +
@@ -242,11 +277,11 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 
 	/*
 	 * mremap() moves hugetlb pages with no more than this; nothing that a page
-	 * of hugetlb keeps survives any other.
+	 * of hugetlb keeps survives any other, but fork(): that makes it read-only.
 	 */
 	if (huge && page && PageHuge(page)) {
 		if (ev.kind == WPT_EVENT_CLEAR)
-			ev.kind = WPT_EVENT_UNMAP;
+			ev.kind = ev.copies_huge ? WPT_EVENT_PROTECT : WPT_EVENT_UNMAP;
 		ev.took = NULL;
 		ev.protects = false;
 	}
@@ -275,6 +310,8 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 {
 	const enum wpt_event_kind kind = ev->kind;
 
+	if (ev->frees)
+		return;
 	if (kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE)
 		wpt_unseen_hole(space, start, end);
 	else if (kind == WPT_EVENT_PROTECT && !ev->still)
@@ -370,7 +407,8 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	next = event_next(space, addr, end);
 	if (addr < next)
 		event_nothing(space, addr, next, ev);
-	if (addr < next && (ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE)) {
+	if (addr < next && !ev->frees &&
+	    (ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
 		next = wpt_mapped_next(space->mm, addr, next);
@@ -411,11 +449,13 @@ static noinline void event_begin(struct wpt_space *space,
 	unsigned long addr = range->start & PAGE_MASK;
 	unsigned long end = range->end > PAGE_MASK ? PAGE_MASK :
 						     PAGE_ALIGN(range->end);
+	bool copied = false;
 	struct wpt_event ev = {
 		.kind = event_kind(range), .forks = event_forks(range),
-		.protects = event_protects(range), .key = range,
+		.protects = event_protects(range), .key = range, .copied = &copied,
 	};
 	const bool moves = event_moves(space, range);
+	DECLARE_BITMAP(drops, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
 	if (READ_ONCE(space->forks.followers))
@@ -428,13 +468,22 @@ static noinline void event_begin(struct wpt_space *space,
 
 	if (moves)
 		wpt_protect_moves(space, addr, end);
-	ev.shares = !READ_ONCE(space->moves);
-	ev.still = ev.protects && wpt_shared_mprotects(space);
+	if (ev.kind == WPT_EVENT_UNMAP)
+		wpt_copy_forget(space);
+	else
+		ev.copies = wpt_copy_kind(space, range);
 	if (event_known(space, addr, end, ev.kind))
 		return;
+	ev.shares = !READ_ONCE(space->moves);
+	ev.still = ev.protects && wpt_shared_mprotects(space);
+	event_of_call(space, range, &ev);
 	if (event_carries(range)) {
 		bitmap_zero(took, WPT_CHUNK_PAGES);
 		ev.took = took;
+	}
+	if (ev.took && wpt_drop_reclaim(space, range)) {
+		bitmap_zero(drops, WPT_CHUNK_PAGES);
+		ev.drops = drops;
 	}
 	while (addr < end) {
 		addr = event_piece(space, addr, end, &ev);
@@ -442,7 +491,9 @@ static noinline void event_begin(struct wpt_space *space,
 			cond_resched();
 	}
 	if (ev.took && !bitmap_empty(took, WPT_CHUNK_PAGES))
-		wpt_carry_begin(space, range, took);
+		wpt_carry_begin(space, range, took,
+				ev.drops && bitmap_equal(took, drops, WPT_CHUNK_PAGES),
+				copied);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/uffd.h"
+#include "drop.h"
 #include "event_page.h"
 #include "protect.h"
 #include "ptwalk.h"
@@ -19,6 +20,13 @@ static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t
 {
 	bool held = wpt_protect_held(pte), forks = ev->forks, alone;
 
+	if (ev->took && ptep && wpt_copy_keeps(ev->copies, pte)) {
+		/* Its pte is not touched: see copy.c. */
+		*ev->copied = true;
+		wpt_chunk_clear_away(chunk, i);
+		__set_bit(i, ev->took);
+		return false;
+	}
 	if (ptep && (wpt_carry_file(pte) || (wpt_carry_back(pte) &&
 	    !test_bit(WPT_CHUNK_READONLY, &chunk->flags)))) {
 		wpt_carry_resume(chunk, i, ptep);
@@ -63,18 +71,30 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			return;
 		pte = ptep_get(ptep);
 	}
+	if (ptep && (ev->dontneed || (ev->drops && wpt_drop_reclaims(pte))) &&
+	    wpt_drop_arm(chunk, i, ptep))
+		pte = ptep_get(ptep);
 	if (test_bit(i, chunk->armed)) {
+		if (ev->dontneed && ptep && wpt_drop_armed(chunk, i, pte))
+			return;
 		if (ev->protects && !pte_none(pte))
 			wpt_protect_page(chunk, i, pte);
 		if (ev->protects && ev->shares && ptep)
 			wpt_protect_share(ptep);
 		if (ev->took && ptep && wpt_pte_armed(pte) &&
-		    (wpt_carry_back(pte) || wpt_carry_file(pte)))
+		    (wpt_carry_back(pte) || wpt_carry_file(pte))) {
 			__set_bit(i, ev->took);
+			if (ev->drops && wpt_drop_reclaims(pte))
+				__set_bit(i, ev->drops);
+		}
 		if (kind == WPT_EVENT_UNMAP || pte_none(pte)) {
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
-		} else if (kind == WPT_EVENT_REPLACE && ptep && wpt_pte_armed(pte)) {
+		} else if (kind != WPT_EVENT_REPLACE || !ptep || !wpt_pte_armed(pte)) {
+			return;
+		} else if (ev->took && wpt_copy_keeps(ev->copies, pte)) {
+			*ev->copied = true;
+		} else {
 			/*
 			 * What comes back may be the very same pte over other
 			 * data: a uprobe writes to the page while it is away
@@ -87,7 +107,7 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	}
 	if (wpt_pte_empty(pte)) {
 		/* It may be filled before the end, and emptied again. */
-		if (kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE) {
+		if ((kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE) && !ev->frees) {
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
 		} else if (!ev->still) {

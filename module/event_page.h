@@ -4,6 +4,7 @@
 #define WPT_EVENT_PAGE_H
 
 #include "chunk.h"
+#include "copy.h"
 #include "pte.h"
 
 /* What an event may leave behind. */
@@ -19,21 +20,33 @@ enum wpt_event_kind {
  * @kind:  what it may leave behind
  * @forks: page tables are being copied: nobody can fault meanwhile
  * @protects: pages may stay clean: see protect.c
+ * @copies_huge: of hugetlb, it is a fork
+ * @frees: MADV_FREE: nothing is taken but what is in swap
  * @still: nobody can fault meanwhile, so that what is empty stays so
  * @shares: so that they do, they may be made shared
+ * @dontneed: of pages of files that are clean only the ptes are taken: see drop.c
  * @key:   what tells it from others
  * @last:  the chunk where it has been last
+ * @copies: another page with the same contents may come in the place of its page: copy.c
+ * @copied: out: so it is
  * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
+ * @drops: out: of these, pages of files that are being reclaimed; NULL if none are
  */
 struct wpt_event {
 	enum wpt_event_kind kind;
 	bool forks;
 	bool protects;
+	bool copies_huge;
+	bool frees;
 	bool still;
 	bool shares;
+	bool dontneed;
+	enum wpt_copy copies;
+	bool *copied;
 	const void *key;
 	const struct wpt_chunk *last;
 	unsigned long *took;
+	unsigned long *drops;
 };
 
 void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,

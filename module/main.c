@@ -12,6 +12,7 @@
 #include "selftest.h"
 #include "space.h"
 #include "stats.h"
+#include "swap.h"
 #include "sym.h"
 
 static bool disable;
@@ -47,6 +48,7 @@ static int __init wptrack_init(void)
 	ret = wpt_sym_init();
 	if (ret)
 		goto out_sym;
+	wpt_swap_init();
 	ret = wpt_space_init();
 	if (ret)
 		goto out_sym;

@@ -16,6 +16,7 @@
 #include "protect.h"
 #include "ptwalk.h"
 #include "stats.h"
+#include "swap.h"
 #include "trace.h"
 
 u64 wpt_pte_categories(pte_t pte, u64 interest)
@@ -197,8 +198,24 @@ static bool word_resets(const struct wpt_piece *p)
 }
 
 /*
- * A page that cannot be armed, as it cannot be read now or may not be written, becomes
- * clean and is away: see protect.c.  Returns why not.
+ * In swap: until it is back nobody writes to it but who holds it.  Reclaim may not have
+ * flushed its pte from all TLBs yet, which the caller does.
+ */
+static enum wpt_arm reset_swapped(const struct wpt_piece *p, pte_t *ptep)
+{
+	const pte_t pte = ptep_get(ptep);
+
+	if (!wpt_swap_ready() || !(p->vma->vm_flags & VM_WRITE) || !wpt_pte_swapped(pte))
+		return WPT_ARM_SWAPPED;
+	if (wpt_swap_held(pte))
+		return WPT_ARM_REFERENCED;
+	wpt_swap_share(ptep);
+	return WPT_ARM_DONE;
+}
+
+/*
+ * A page that cannot be armed, as it is in swap, cannot be read now or may not be written,
+ * becomes clean and is away: see carry.c and protect.c.  Returns why not.
  */
 static enum wpt_arm reset_away(struct wpt_harvest *h, struct wpt_piece *p,
 			       unsigned long addr, pte_t *ptep, enum wpt_arm why)
@@ -210,7 +227,8 @@ static enum wpt_arm reset_away(struct wpt_harvest *h, struct wpt_piece *p,
 	/* As for an event: see wpt_protect_moves(). */
 	if (READ_ONCE(h->t->space->moves))
 		return why;
-	ret = wpt_arm_unmarked(p->vma, ptep, why);
+	ret = why == WPT_ARM_SWAPPED ? reset_swapped(p, ptep) :
+				       wpt_arm_unmarked(p->vma, ptep, why);
 	if (ret != WPT_ARM_DONE)
 		return ret;
 	/* Only its pte tells from now on. */
@@ -281,7 +299,7 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_pte(p->vma, ptep);
-	if (why == WPT_ARM_READONLY || why == WPT_ARM_UNTRACKABLE) {
+	if (why == WPT_ARM_READONLY || why == WPT_ARM_UNTRACKABLE || why == WPT_ARM_SWAPPED) {
 		why = reset_away(h, p, addr, ptep, why);
 		away = why == WPT_ARM_DONE;
 	}

@@ -52,6 +52,8 @@
 #include "ptwalk.h"
 #include "shared.h"
 #include "stats.h"
+#include "swap.h"
+#include "sym.h"
 
 /**
  * wpt_protect_held() - can nobody have written to a page of a private mapping, since it
@@ -348,6 +350,46 @@ static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
 	}
 }
 
+/*
+ * Pages that UFFDIO_MOVE may take next, as far as they are small: from @addr on, up to the
+ * first that is not present; or just the first.  Returns what was in the way of the first:
+ * the others are left for the next time if need be.
+ */
+static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsigned long end)
+{
+	enum wpt_own own, ret = WPT_OWN_DONE;
+	unsigned long next;
+	struct page *page;
+	pte_t *ptep, *pte;
+	spinlock_t *ptl;
+	pmd_t *pmdp;
+
+	if (wpt_pmd_find(space->mm, addr, &pmdp, &next) != WPT_PMD_TABLE)
+		return WPT_OWN_DONE;
+	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, addr, &ptl);
+	if (!ptep)
+		return WPT_OWN_DONE;
+	for (pte = ptep; addr < end; addr += PAGE_SIZE, pte++) {
+		if (!pte_present(ptep_get(pte))) {
+			if (pte == ptep)
+				ret = wpt_swap_own(pte);
+			break;
+		}
+		page = wpt_pte_page(ptep_get(pte));
+		if (!page || !wpt_page_anon(page) || PageCompound(page) ||
+		    is_zone_device_page(page))
+			continue;
+		wpt_page_own(page);
+		own = wpt_swap_own(pte);
+		if (pte == ptep)
+			ret = own;
+	}
+	pte_unmap_unlock(ptep, ptl);
+	return ret;
+}
+
+#define OWN_TRIES	8
+
 /**
  * wpt_protect_moves() - pages are about to be moved by UFFDIO_MOVE
  * @space: the space
@@ -357,29 +399,33 @@ static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
  * It refuses pages that may be shared.  Nobody shares those that we have made so; the
  * small ones can be told apart.  From now on none are in this address space: huge pages
  * are refused before anybody is told.
+ *
+ * Sleeps, as it does.  What is just being read from swap is locked, and will not be soon; but
+ * as others are locked that this event may come from (a huge page is split), or who wait for
+ * them, not for ever.
  */
 void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned long end)
 {
-	unsigned long addr = start, next;
-	struct page *page;
-	pte_t *ptep, *pte;
-	spinlock_t *ptl;
-	pmd_t *pmdp;
+	bool drained = false;
+	unsigned int i;
 
 	WRITE_ONCE(space->moves, true);
 	end = min(end, wpt_chunk_end(start));
-	if (wpt_pmd_find(space->mm, start, &pmdp, &next) != WPT_PMD_TABLE)
-		return;
-	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
-	if (!ptep)
-		return;
-	for (pte = ptep; addr < end; addr += PAGE_SIZE, pte++) {
-		page = pte_present(ptep_get(pte)) ? wpt_pte_page(ptep_get(pte)) : NULL;
-		if (page && wpt_page_anon(page) && !PageCompound(page) &&
-		    !is_zone_device_page(page))
-			wpt_page_own(page);
+	for (i = 0; i < OWN_TRIES; i++) {
+		switch (own_pages(space, start, end)) {
+		case WPT_OWN_LOCKED:
+			schedule_timeout_uninterruptible(1);
+			break;
+		case WPT_OWN_HELD:
+			if (drained)
+				return;
+			static_call(wpt_lru_add_drain_all)();
+			drained = true;
+			break;
+		default:
+			return;
+		}
 	}
-	pte_unmap_unlock(ptep, ptl);
 }
 
 /**

@@ -44,7 +44,9 @@ struct wpt_cover {
  * @mover:  it may fill empty pages anywhere else
  * @spoilt: another one is or was under way over some of its pages, or may have filled
  *          them
- * @took:   @pages are valid; only its own task looks at these two
+ * @took:   @pages are valid; only its own task looks at these
+ * @drops:  all of them are of files and being reclaimed: they may become empty
+ * @copies: its page is replaced by another one with the same contents
  * @pages:  of its only chunk: those that stay clean if they go away.  See carry.c.
  */
 struct wpt_event_slot {
@@ -54,10 +56,13 @@ struct wpt_event_slot {
 	bool mover;
 	bool spoilt;
 	bool took;
+	bool drops;
+	bool copies;
 	DECLARE_BITMAP(pages, WPT_CHUNK_PAGES);
 };
 
 #define WPT_EVENT_SLOTS	8
+#define WPT_UNSHARES	4
 
 struct wpt_space {
 	/* First, for the fault hook: registry_lock to change, RCU to read. */
@@ -99,6 +104,7 @@ struct wpt_space {
 	unsigned long events_placed;	/* slots that are in use, a bit each */
 	unsigned int events_unplaced;	/* for want of a slot */
 	struct wpt_event_slot event_slot[WPT_EVENT_SLOTS];
+	u64 unshares[WPT_UNSHARES];	/* faults that may copy a page next: copy.h */
 	/* Who is changing ptes on our behalf: its events are our own doing. */
 	struct task_struct *armer;
 	/*

@@ -15,6 +15,7 @@
 #include "compat/direct.h"
 #include "compat/fault.h"
 #include "compat/ftrace.h"
+#include "copy.h"
 #include "hook.h"
 #include "pte.h"
 #include "space.h"
@@ -76,6 +77,14 @@ static __always_inline void log_page(const struct vm_fault *vmf, bool marked)
 		wpt_watch_count(space, vmf->address & PAGE_MASK, 1);
 }
 
+static noinline notrace void note_unshare(const struct vm_fault *vmf)
+{
+	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
+
+	if (space)
+		wpt_copy_note(space, vmf);
+}
+
 void WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf);
 
 /* @vmf->pte is locked. */
@@ -88,7 +97,7 @@ void notrace WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf)
 	if (likely(!marked && !mm_has_notifiers(vmf->vma->vm_mm)))
 		return;
 	if (!wpt_fault_is_write(vmf))
-		return;
+		return note_unshare(vmf);
 	if (!marked)
 		return log_page(vmf, false);
 	/*

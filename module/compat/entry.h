@@ -19,6 +19,16 @@ static inline struct page *wpt_entry_moves(pte_t pte)
 		softleaf_to_page(entry) : NULL;
 }
 
+static inline swp_entry_t wpt_entry(pte_t pte)
+{
+	return softleaf_from_pte(pte);
+}
+
+static inline bool wpt_entry_swapped(pte_t pte)
+{
+	return softleaf_is_swap(softleaf_from_pte(pte));
+}
+
 static inline bool wpt_entry_away(pte_t pte)
 {
 	softleaf_t entry = softleaf_from_pte(pte);
@@ -44,6 +54,16 @@ static inline struct page *wpt_entry_moves(pte_t pte)
 
 	return is_migration_entry(entry) && !wpt_migration_write(entry) ?
 		wpt_migration_page(entry) : NULL;
+}
+
+static inline swp_entry_t wpt_entry(pte_t pte)
+{
+	return pte_to_swp_entry(pte);
+}
+
+static inline bool wpt_entry_swapped(pte_t pte)
+{
+	return !non_swap_entry(pte_to_swp_entry(pte));
 }
 
 static inline bool wpt_entry_away(pte_t pte)
@@ -74,6 +94,12 @@ static inline bool wpt_pte_moves_file(pte_t pte)
 		return false;
 	page = wpt_entry_moves(pte);
 	return page && !wpt_page_anon(page);
+}
+
+/* A page in swap. */
+static inline bool wpt_pte_swapped(pte_t pte)
+{
+	return !pte_none(pte) && !pte_present(pte) && wpt_entry_swapped(pte);
 }
 
 /* A page in swap, or one that is being moved and will come back read-only. */

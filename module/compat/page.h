@@ -3,6 +3,7 @@
 #ifndef WPT_COMPAT_PAGE_H
 #define WPT_COMPAT_PAGE_H
 
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/page-flags.h>
 #include <linux/pagemap.h>
@@ -29,6 +30,14 @@ static inline int wpt_page_refs(struct page *page)
 	return folio_ref_count(page_folio(page));
 }
 
+/* Locked, and in no list of pages that can be reclaimed: so is what is being reclaimed. */
+static inline bool wpt_page_isolated(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_locked(folio) && !folio_test_lru(folio);
+}
+
 #else /* 5.10 */
 
 static inline bool wpt_page_anon(struct page *page)
@@ -51,29 +60,50 @@ static inline int wpt_page_refs(struct page *page)
 	return page_count(page);
 }
 
+static inline bool wpt_page_isolated(struct page *page)
+{
+	return PageLocked(page) && !PageLRU(page);
+}
+
 #endif
 
 /*
  * Can UFFDIO_COPY have put the page there without a trace in its pte?  Since Linux 6.0
  * the pte is dirty.  Before, only the page is, and only where nobody may write.
  */
-static inline bool wpt_page_filled(const struct vm_area_struct *vma, struct page *page)
+static inline bool wpt_page_fillable(struct page *page)
 {
 #ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
 	return false;
 #else
-	return !(vma->vm_flags & VM_WRITE) && PageSwapBacked(page) && PageDirty(page);
+	return PageSwapBacked(page) && PageDirty(page);
 #endif
 }
 
-/* Some mapping or the cache of a file has it: false for the zero pages. */
-static inline bool wpt_page_owned(struct page *page)
+static inline bool wpt_page_filled(const struct vm_area_struct *vma, struct page *page)
+{
+	return !(vma->vm_flags & VM_WRITE) && wpt_page_fillable(page);
+}
+
+/* Some mapping or the cache of a file has it: NULL for the zero pages. */
+static inline struct address_space *wpt_page_owned(struct page *page)
 {
 #ifdef WPT_HAVE_FOLIO
 	return READ_ONCE(page_folio(page)->mapping);
 #else
 	return READ_ONCE(compound_head(page)->mapping);
 #endif
+}
+
+/*
+ * A page of a file's cache, that is mapped: is its file as it was, for the moment?  What is
+ * discarded on a block device is not locked, and not unmapped first.
+ */
+static inline bool wpt_page_settled(struct page *page)
+{
+	struct address_space *mapping = wpt_page_owned(page);
+
+	return mapping && !S_ISBLK(mapping->host->i_mode) && !inode_is_locked(mapping->host);
 }
 
 /* 6.1 has the function in newer stable releases, over one that is not exported. */

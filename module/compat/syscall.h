@@ -4,15 +4,27 @@
 #define WPT_COMPAT_SYSCALL_H
 
 #include <linux/compat.h>
+#include <linux/mman.h>
 #include <linux/sched/task_stack.h>
 #include <linux/userfaultfd.h>
 #include <asm/processor.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 
+#define WPT_NR_FORK_IA32	2
 #define WPT_NR_IOCTL_IA32	54
+#define WPT_NR_CLONE_IA32	120
+#define WPT_NR_VFORK_IA32	190
+#define WPT_NR_MADVISE_IA32	219
 #define WPT_NR_MREMAP_IA32	163
 #define WPT_NR_IOCTL_X32	514
+
+/* Such tasks have the registers of whatever call their maker was in. */
+#ifdef PF_USER_WORKER
+#define WPT_PF_WORKER	(PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)
+#else
+#define WPT_PF_WORKER	(PF_KTHREAD | PF_IO_WORKER)
+#endif
 
 static inline int wpt_syscall_nr(void)
 {
@@ -28,6 +40,61 @@ static inline bool wpt_in_mremap(void)
 }
 
 /*
+ * Is a system call itself at work?  Not what a task has to do on its way out of it, nor a
+ * worker, nor a new thread: they have the number and the arguments, but by then there is a
+ * result in the place of what the entry code puts there.
+ */
+static inline bool wpt_in_call(void)
+{
+	return !(current->flags & WPT_PF_WORKER) &&
+	       task_pt_regs(current)->ax == (unsigned long)-ENOSYS;
+}
+
+/* Is the current task in fork() or the like? */
+static inline bool wpt_in_fork(void)
+{
+	const int nr = wpt_syscall_nr();
+
+	if (!wpt_in_call())
+		return false;
+	if (in_ia32_syscall())
+		return nr == WPT_NR_FORK_IA32 || nr == WPT_NR_CLONE_IA32 ||
+		       nr == WPT_NR_VFORK_IA32 || nr == __NR_clone3;
+	switch (nr & ~__X32_SYSCALL_BIT) {
+	case __NR_fork:
+	case __NR_vfork:
+	case __NR_clone:
+	case __NR_clone3:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* In madvise(@advice) of memory that a range is a part of? */
+static inline bool wpt_in_madvise(u32 advice, unsigned long start, unsigned long end)
+{
+	const struct pt_regs *regs = task_pt_regs(current);
+	const int nr = wpt_syscall_nr();
+	unsigned long from, len;
+
+	if (!wpt_in_call())
+		return false;
+	if (in_ia32_syscall()) {
+		if (nr != WPT_NR_MADVISE_IA32)
+			return false;
+		from = (u32)regs->bx;
+		len = (u32)regs->cx;
+	} else {
+		if ((nr & ~__X32_SYSCALL_BIT) != __NR_madvise)
+			return false;
+		from = regs->di;
+		len = regs->si;
+	}
+	return (u32)regs->dx == advice && start >= from && end - from <= PAGE_ALIGN(len);
+}
+
+/*
  * In ioctl(UFFDIO_MOVE) on some file, if it is in a system call at all?  64-bit numbers do
  * for x32 as well.  The registers are those that the system call has its arguments from.
  */
@@ -37,6 +104,8 @@ static inline bool wpt_in_uffd_move(void)
 	const struct pt_regs *regs = task_pt_regs(current);
 	int nr = wpt_syscall_nr();
 
+	if (current->flags & WPT_PF_WORKER)
+		return false;
 	if (in_ia32_syscall())
 		return nr == WPT_NR_IOCTL_IA32 && (u32)regs->cx == UFFDIO_MOVE;
 	nr &= ~__X32_SYSCALL_BIT;

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #define PAGES	300
@@ -160,7 +161,6 @@ START_TEST(what_was_written_before_is_written)
 }
 END_TEST
 
-/* Linux 6.12 brings pages back writable for a read, which says nothing. */
 START_TEST(what_is_read_and_written_is_written)
 {
 	struct marks *m = marks_new(PAGES);
@@ -172,12 +172,60 @@ START_TEST(what_is_read_and_written_is_written)
 		out(w, a);
 		read_all(a);
 		if (round)
-			expect_no_lost(w, a, m, GET, "read");
+			expect_clean(w, a);
 		touch_random(a, m, 6);
-		expect_no_lost(w, a, m, RESET, "read, and perhaps writable");
+		expect_exact(w, a, m, RESET);
 		settle(w, a);
 		marks_none(m);
 	}
+}
+END_TEST
+
+/* Written, and in swap when they are reset. */
+START_TEST(pages_in_swap_are_clean_after_a_reset)
+{
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct area a = begin(&w);
+	int round;
+
+	for (round = 0; round < 3; round++) {
+		touch_all(a);
+		out(w, a);
+		settle(w, a);
+		touch_random(a, m, 6);
+		expect_exact(w, a, m, GET);
+		if (round == 1)
+			read_all(a);
+		touch_random(a, m, 9);
+		expect_exact(w, a, m, RESET);
+		marks_none(m);
+		settle(w, a);
+		out(w, a);
+		expect_clean(w, a);
+		read_all(a);
+		expect_clean(w, a);
+	}
+}
+END_TEST
+
+/* What is shared with a child is in swap for both. */
+START_TEST(a_reset_in_swap_that_is_shared)
+{
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct area a = begin(&w);
+	pid_t pid;
+
+	touch_all(a);
+	out(w, a);
+	pid = sleeper();
+	reset(w, a);
+	touch_random(a, m, 6);
+	expect_no_lost(w, a, m, GET, "shared with a child");
+	end_child(pid);
+	touch_random(a, m, 6);
+	expect_no_lost(w, a, m, RESET, "shared with a child");
 }
 END_TEST
 
@@ -423,7 +471,10 @@ START_TEST(swapoff_brings_pages_back_clean)
 }
 END_TEST
 
-/* As if nobody tracked it: without waiting, and without an error. */
+/*
+ * As if nobody tracked it: without waiting, and without an error.  Some have gone to swap
+ * clean, others were reset there, and others have come back.
+ */
 START_TEST(userfaultfd_moves_pages_in_swap)
 {
 	struct marks *m = marks_new(PAGES);
@@ -439,7 +490,13 @@ START_TEST(userfaultfd_moves_pages_in_swap)
 	for (i = 0; i < PAGES; i++)
 		a.p[i * PAGE + 8] = i % 251;
 	settle(w, a);
+	a.p[2 * PAGE] = 1;
+	a.p[3 * PAGE] = 1;
 	out(w, a);
+	settle(w, a);
+	read_all(area_sub(a, PAGES / 2, PAGES / 4));
+	if (_i)
+		expect_clean(w, a);
 	fd = must(uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING));
 	for (i = 0; i < PAGES; i += 3) {
 		/* It does not wait for who has locked the page. */
@@ -542,6 +599,39 @@ START_TEST(compaction_leaves_pages_clean)
 }
 END_TEST
 
+/* To pin it, he gets a copy of each page, and so does the process itself. */
+START_TEST(a_reader_of_pages_that_are_shared_with_a_child)
+{
+	uint8_t *copy = malloc(PAGES * PAGE);
+	struct marks *m = marks_new(PAGES);
+	struct iovec local, remote;
+	struct wptrack *w;
+	struct area a = begin(&w);
+	pid_t pid = sleeper();
+	int round;
+
+	local = (struct iovec){ copy, PAGES * PAGE };
+	remote = (struct iovec){ a.p, PAGES * PAGE };
+	for (round = 0; round < 3; round++) {
+		ck_assert_int_eq(must(process_vm_readv(getpid(), &local, 1, &remote, 1, 0)),
+				 PAGES * PAGE);
+		expect_clean(w, a);
+		touch_random(a, m, 6);
+		must(process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+		check_that(!memcmp(copy, a.p, PAGES * PAGE));
+		expect_exact(w, a, m, GET);
+		touch_random(a, m, 6);
+		expect_exact(w, a, m, RESET);
+		marks_none(m);
+		if (!round)
+			continue;
+		end_child(pid);
+		pid = sleeper();
+	}
+	end_child(pid);
+}
+END_TEST
+
 static void fill(Suite *s)
 {
 	TCase *tc = tcase_new(s, "swap", TEST_TIMEOUT);
@@ -550,6 +640,8 @@ static void fill(Suite *s)
 	tcase_add_test(tc, pages_in_swap_stay_clean);
 	tcase_add_test(tc, what_was_written_before_is_written);
 	tcase_add_test(tc, what_is_read_and_written_is_written);
+	tcase_add_test(tc, pages_in_swap_are_clean_after_a_reset);
+	tcase_add_test(tc, a_reset_in_swap_that_is_shared);
 	tcase_add_test(tc, a_fork_does_not_hide_writes_to_swap);
 	tcase_add_test(tc, a_child_writes_to_swap_of_both);
 	tcase_add_test(tc, what_is_dropped_has_changed);
@@ -561,10 +653,12 @@ static void fill(Suite *s)
 	tcase_add_test(tc, a_reset_forgets_that_it_was_away);
 	tcase_add_test(tc, without_a_mark_it_is_written);
 	tcase_add_test(tc, resets_by_another_tracker);
-	tcase_add_test(tc, userfaultfd_moves_pages_in_swap);
+	/* With what was read back looked at before, and not. */
+	tcase_add_loop_test(tc, userfaultfd_moves_pages_in_swap, 0, 2);
 	tcase_add_test(tc, swapoff_brings_pages_back_clean);
 
 	tc = tcase_new(s, "moves", TEST_TIMEOUT);
+	tcase_add_test(tc, a_reader_of_pages_that_are_shared_with_a_child);
 	tcase_add_test(tc, pages_that_are_moved_stay_clean);
 	tcase_add_test(tc, moved_and_forked);
 	tcase_add_test(tc, compaction_leaves_pages_clean);

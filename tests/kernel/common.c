@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <time.h>
 
 static uint64_t rnd_state;
@@ -49,6 +50,16 @@ void note(const char *fmt, ...)
 	va_end(ap);
 	printf("\n");
 	fflush(stdout);
+}
+
+bool linux_before(int major, int minor)
+{
+	struct utsname u;
+	int x, y;
+
+	must(uname(&u));
+	ck_assert_int_eq(sscanf(u.release, "%d.%d", &x, &y), 2);
+	return x < major || (x == major && y < minor);
 }
 
 bool write_file(const char *path, const char *text)

@@ -162,6 +162,8 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	} while (0)
 
 bool write_file(const char *path, const char *text);
+/* Is this an older kernel? */
+bool linux_before(int major, int minor);
 double seconds(void);
 
 /* The length of the long runs; WPTRACK_TEST_SECONDS shortens or extends them. */

@@ -273,7 +273,7 @@ START_TEST(hugetlb_fork_keeps_both_sides_right)
 	p = peer_start(child_writes, &a);
 	a.p[PMD] = 5;
 	mark_huge(m, 1);
-	expect_no_lost(w, a, m, RESET, "fork");
+	expect_exact(w, a, m, RESET);
 	peer_turn(&p);
 	for (i = 0; i < HUGE; i++)
 		ck_assert_int_eq(a.p[i * PMD], is_shared(_i) ? 0xee :
@@ -282,7 +282,7 @@ START_TEST(hugetlb_fork_keeps_both_sides_right)
 	marks_none(m);
 	a.p[2 * PMD] = 6;
 	mark_huge(m, 2);
-	expect_no_lost(w, a, m, RESET, "fork");
+	expect_exact(w, a, m, RESET);
 	expect_clean(w, a);
 }
 END_TEST

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "maps.h"
 #include "pins.h"
+#include "swap.h"
 
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -91,10 +92,19 @@ static void protect_and_scan(struct wptrack *w, struct area a)
 	reset(w, a);
 }
 
+/* Where a transfer does not keep pages from it, what is in swap is still written to. */
+static void reclaim_and_scan(struct wptrack *w, struct area a)
+{
+	must(madvise(a.p, a.pages * PAGE, 21 /* MADV_PAGEOUT */));
+	reset(w, a);
+	reset(w, a);
+}
+
 static const struct {
 	const char *name;
 	during_fn fn;
 } during[] = {
+	{ "reclaim and two scans", reclaim_and_scan },
 	{ "a scan", scan_once },
 	{ "three scans", scan_thrice },
 	{ "TRACK", track_again },
@@ -225,6 +235,7 @@ void pins_inflight(Suite *s)
 {
 	TCase *tc = tcase_new(s, "inflight", TEST_TIMEOUT);
 
+	tcase_add_unchecked_fixture(tc, swap_setup, swap_teardown);
 	tcase_add_loop_test(tc, transfer_under_way_at_arming_is_not_lost, 0,
 			    DURING * KINDS);
 	tcase_add_loop_test(tc, transfer_and_program_may_write_to_the_same_page,

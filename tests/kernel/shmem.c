@@ -195,22 +195,6 @@ START_TEST(write_to_the_file_is_not_seen)
 }
 END_TEST
 
-START_TEST(dontneed_of_data_is_written)
-{
-	struct map map = make_populated(_i);
-	struct wptrack *w = tracker_on(map.a);
-	struct marks *m = marks_new(PAGES);
-
-	must(madvise(map.a.p + 50 * PAGE, 600 * PAGE, MADV_DONTNEED));
-	marks_set(m, 50, 600);
-	expect_exact(w, map.a, m, RESET);
-	expect_clean(w, map.a);
-	marks_none(m);
-	touch_random(map.a, m, 5);
-	expect_no_lost(w, map.a, m, RESET, "read faults map shmem writable");
-}
-END_TEST
-
 /* No record can be kept of all that is not there: so much is said, and counted. */
 START_TEST(doubt_about_empty_memory_is_counted)
 {
@@ -351,7 +335,6 @@ static void fill_suite(Suite *s)
 	EACH_KIND(two_mappings_of_the_same_memory_are_tracked_apart);
 	EACH_KIND(writes_of_another_process_are_not_seen);
 	EACH_KIND(write_to_the_file_is_not_seen);
-	EACH_KIND(dontneed_of_data_is_written);
 	tcase_add_test(tc, doubt_about_empty_memory_is_counted);
 	EACH_KIND(hole_punch_is_written);
 	EACH_KIND(truncate_is_written);
@@ -359,6 +342,7 @@ static void fill_suite(Suite *s)
 	EACH_KIND(swapped_out_memory_loses_no_write);
 	tcase_add_test(tc, private_mapping_of_a_memfd_is_exact);
 	shmem_protect(s);
+	shmem_drop(s);
 }
 
 int main(void)

@@ -6,5 +6,6 @@
 #include <check.h>
 
 void shmem_protect(Suite *s);
+void shmem_drop(Suite *s);
 
 #endif /* TESTS_SHMEM_H */

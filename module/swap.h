@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Anonymous pages that are in swap. */
+#ifndef WPT_SWAP_H
+#define WPT_SWAP_H
+
+#include "pte.h"
+
+/* What is in the way of finding out that a page belongs to one mapping alone. */
+enum wpt_own {
+	WPT_OWN_DONE,		/* nothing: it does, or it does not */
+	WPT_OWN_HELD,		/* somebody holds it, perhaps a list of the LRU */
+	WPT_OWN_LOCKED,		/* it may be on its way from swap */
+};
+
+bool wpt_swap_ready(void);
+bool wpt_swap_held(pte_t pte);
+void wpt_swap_share(pte_t *ptep);
+enum wpt_own wpt_swap_own(pte_t *ptep);
+void wpt_swap_init(void);
+
+#endif /* WPT_SWAP_H */
