@@ -322,7 +322,7 @@ START_TEST(processes_that_come_and_go_at_any_moment)
 {
 	struct area a = anon_populated(PAGES);
 	struct marks *m = marks_new(PAGES);
-	double end = seconds() + run_seconds(8);
+	double end = seconds() + run_seconds(4);
 	struct wptrack *w = tracker_on(a);
 	size_t killed = 0;
 
@@ -376,7 +376,7 @@ static void *writes_and_checks(void *arg)
 START_TEST(trackers_come_and_go_while_threads_write)
 {
 	struct area a = anon_populated(PAGES), own[2];
-	double end = seconds() + run_seconds(6);
+	double end = seconds() + run_seconds(3);
 	pthread_t thread[2];
 	size_t n = 0;
 	int i;

@@ -13,7 +13,7 @@
 
 #define MODULE	"wptrack"
 #define PAGES	600
-#define ROUNDS	10
+#define ROUNDS	6
 
 /* Where the harness puts it; a distribution's module is loaded by modprobe. */
 static const char *module_file(void)

@@ -205,7 +205,7 @@ static void end_child(struct wptrack *c, pid_t pid)
 START_TEST(threads_that_write_while_the_parent_forks)
 {
 	long before = stats_value("overreport_forked");
-	double end = seconds() + run_seconds(10);
+	double end = seconds() + run_seconds(5);
 	pthread_t threads[2];
 	size_t differ = 0;
 
@@ -234,7 +234,7 @@ START_TEST(resets_while_the_parent_forks)
 {
 	static uint64_t known[PAGES];
 	long before = stats_value("overreport_forked");
-	double end = seconds() + run_seconds(12);
+	double end = seconds() + run_seconds(6);
 	pthread_t threads[2];
 	size_t differ = 0;
 	int round;
