@@ -28,7 +28,7 @@
 
 /*
  * Both names are of functions that give the first part of the page, with a reference, or
- * nothing.  The newer one takes only the entry since Linux 6.18, which is the first argument.
+ * nothing.  In newer kernels (7.2) it takes only the first argument.
  */
 static void *no_cache(swp_entry_t entry, struct vm_area_struct *vma, unsigned long addr)
 {
