@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Pages that go to swap or are moved, and stay clean; and all that can happen to them
- * meanwhile, of which nothing may be lost.
+ * Pages that go to swap and stay clean; and all that can happen to them meanwhile, of which
+ * nothing may be lost.  Those that are moved: carry_moved.c.
  */
 #define _GNU_SOURCE
-#include "common.h"
+#include "carry.h"
 #include "maps.h"
 #include "swap.h"
 #include "uffd.h"
@@ -13,12 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
-
-#define PAGES	300
-#define NODES	2
 
 /* All of it is clean and, but for pages that somebody holds just now, in swap. */
 static void out(struct wptrack *w, struct area a)
@@ -39,7 +34,7 @@ static void out(struct wptrack *w, struct area a)
 	check_that(n > (int64_t)a.pages * 9 / 10);
 }
 
-static struct area begin(struct wptrack **w)
+struct area carry_begin(struct wptrack **w)
 {
 	struct area a = anon_populated(PAGES);
 
@@ -48,7 +43,7 @@ static struct area begin(struct wptrack **w)
 	return a;
 }
 
-static pid_t sleeper(void)
+pid_t sleeper(void)
 {
 	pid_t pid = must(fork());
 
@@ -59,7 +54,7 @@ static pid_t sleeper(void)
 	return pid;
 }
 
-static void end_child(pid_t pid)
+void end_child(pid_t pid)
 {
 	kill(pid, SIGKILL);
 	must(waitpid(pid, NULL, 0));
@@ -128,7 +123,7 @@ START_TEST(pages_in_swap_stay_clean)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	int round;
 
 	for (round = 0; round < 3; round++) {
@@ -147,7 +142,7 @@ START_TEST(what_was_written_before_is_written)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 
 	touch_random(a, m, 6);
 	out(w, a);
@@ -165,7 +160,7 @@ START_TEST(what_is_read_and_written_is_written)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	int round;
 
 	for (round = 0; round < 3; round++) {
@@ -186,7 +181,7 @@ START_TEST(pages_in_swap_are_clean_after_a_reset)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	int round;
 
 	for (round = 0; round < 3; round++) {
@@ -214,7 +209,7 @@ START_TEST(a_reset_in_swap_that_is_shared)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	pid_t pid;
 
 	touch_all(a);
@@ -234,7 +229,7 @@ START_TEST(a_fork_does_not_hide_writes_to_swap)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	pid_t pid;
 
 	out(w, a);
@@ -252,7 +247,7 @@ START_TEST(a_child_writes_to_swap_of_both)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	pid_t pid;
 
 	out(w, a);
@@ -272,7 +267,7 @@ START_TEST(what_is_dropped_has_changed)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w), half = area_sub(a, 0, PAGES / 2);
+	struct area a = carry_begin(&w), half = area_sub(a, 0, PAGES / 2);
 	uint8_t *copy = malloc(PAGES * PAGE);
 	size_t i;
 
@@ -352,7 +347,7 @@ START_TEST(other_memory_in_its_place)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w), other = anon_populated(PAGES);
+	struct area a = carry_begin(&w), other = anon_populated(PAGES);
 
 	track(w, other, 0);
 	settle(w, other);
@@ -377,7 +372,7 @@ START_TEST(what_is_zapped_in_swap_has_changed)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	size_t i;
 
 	out(w, a);
@@ -400,7 +395,7 @@ START_TEST(a_reset_forgets_that_it_was_away)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 	pid_t pid;
 
 	out(w, a);
@@ -420,7 +415,7 @@ START_TEST(without_a_mark_it_is_written)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
@@ -434,7 +429,7 @@ START_TEST(resets_by_another_tracker)
 {
 	struct marks *m1 = marks_new(PAGES), *m2 = marks_new(PAGES);
 	struct wptrack *w1, *w2;
-	struct area a = begin(&w1);
+	struct area a = carry_begin(&w1);
 	int round;
 
 	w2 = tracker_on(a);
@@ -459,7 +454,7 @@ START_TEST(swapoff_brings_pages_back_clean)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w);
+	struct area a = carry_begin(&w);
 
 	touch_random(a, m, 6);
 	out(w, a);
@@ -479,7 +474,7 @@ START_TEST(userfaultfd_moves_pages_in_swap)
 {
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	struct area a = begin(&w), to = anon(PAGES);
+	struct area a = carry_begin(&w), to = anon(PAGES);
 	size_t i, tries;
 	int fd;
 
@@ -516,122 +511,6 @@ START_TEST(userfaultfd_moves_pages_in_swap)
 }
 END_TEST
 
-/* To the other node and back. */
-static void move(struct area a, int node)
-{
-	void **pages = calloc(a.pages, sizeof(*pages));
-	int *nodes = calloc(a.pages, sizeof(*nodes)), *status = calloc(a.pages, sizeof(int));
-	size_t i, moved = 0;
-
-	for (i = 0; i < a.pages; i++) {
-		pages[i] = a.p + i * PAGE;
-		nodes[i] = node;
-	}
-	must(syscall(SYS_move_pages, 0, a.pages, pages, nodes, status, 2 /* MPOL_MF_MOVE */));
-	for (i = 0; i < a.pages; i++)
-		moved += status[i] == node;
-	note("%zu of %zu pages are on node %d", moved, a.pages, node);
-	check_that(moved > a.pages / 2);
-	free(pages);
-	free(nodes);
-	free(status);
-}
-
-START_TEST(pages_that_are_moved_stay_clean)
-{
-	struct marks *m = marks_new(PAGES);
-	struct wptrack *w;
-	struct area a = begin(&w);
-	int round;
-
-	if (access("/sys/devices/system/node/node1", F_OK))
-		skip("one node");
-	for (round = 0; round < 4; round++) {
-		move(a, (round + 1) % NODES);
-		expect_clean(w, a);
-		touch_random(a, m, 6);
-		move(a, round % NODES);
-		expect_exact(w, a, m, GET);
-		touch_random(a, m, 6);
-		expect_exact(w, a, m, RESET);
-		settle(w, a);
-		marks_none(m);
-	}
-}
-END_TEST
-
-START_TEST(moved_and_forked)
-{
-	struct marks *m = marks_new(PAGES);
-	struct wptrack *w;
-	struct area a = begin(&w);
-	pid_t pid;
-
-	if (access("/sys/devices/system/node/node1", F_OK))
-		skip("one node");
-	move(a, 1);
-	touch_random(a, m, 6);
-	pid = sleeper();
-	expect_exact(w, a, m, GET);
-	touch_random(a, m, 6);
-	expect_exact(w, a, m, GET);
-	end_child(pid);
-}
-END_TEST
-
-START_TEST(compaction_leaves_pages_clean)
-{
-	struct marks *m = marks_new(PAGES);
-	struct wptrack *w;
-	struct area a = begin(&w);
-	int round;
-
-	if (access("/proc/sys/vm/compact_memory", W_OK))
-		skip("no /proc/sys/vm/compact_memory");
-	for (round = 0; round < 3; round++) {
-		touch_random(a, m, 6);
-		write_file("/proc/sys/vm/compact_memory", "1");
-		touch_random(a, m, 6);
-		expect_exact(w, a, m, RESET);
-		settle(w, a);
-		marks_none(m);
-	}
-}
-END_TEST
-
-/* To pin it, he gets a copy of each page, and so does the process itself. */
-START_TEST(a_reader_of_pages_that_are_shared_with_a_child)
-{
-	uint8_t *copy = malloc(PAGES * PAGE);
-	struct marks *m = marks_new(PAGES);
-	struct iovec local, remote;
-	struct wptrack *w;
-	struct area a = begin(&w);
-	pid_t pid = sleeper();
-	int round;
-
-	local = (struct iovec){ copy, PAGES * PAGE };
-	remote = (struct iovec){ a.p, PAGES * PAGE };
-	for (round = 0; round < 3; round++) {
-		ck_assert_int_eq(must(process_vm_readv(getpid(), &local, 1, &remote, 1, 0)),
-				 PAGES * PAGE);
-		expect_clean(w, a);
-		touch_random(a, m, 6);
-		must(process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
-		check_that(!memcmp(copy, a.p, PAGES * PAGE));
-		expect_exact(w, a, m, GET);
-		touch_random(a, m, 6);
-		expect_exact(w, a, m, RESET);
-		marks_none(m);
-		if (!round)
-			continue;
-		end_child(pid);
-		pid = sleeper();
-	}
-	end_child(pid);
-}
-END_TEST
-
 static void fill(Suite *s)
 {
 	TCase *tc = tcase_new(s, "swap", TEST_TIMEOUT);
@@ -657,11 +536,7 @@ static void fill(Suite *s)
 	tcase_add_loop_test(tc, userfaultfd_moves_pages_in_swap, 0, 2);
 	tcase_add_test(tc, swapoff_brings_pages_back_clean);
 
-	tc = tcase_new(s, "moves", TEST_TIMEOUT);
-	tcase_add_test(tc, a_reader_of_pages_that_are_shared_with_a_child);
-	tcase_add_test(tc, pages_that_are_moved_stay_clean);
-	tcase_add_test(tc, moved_and_forked);
-	tcase_add_test(tc, compaction_leaves_pages_clean);
+	carry_moved(s);
 }
 
 int main(void)

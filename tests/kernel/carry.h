@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The parts of the carry suite. */
+#ifndef TESTS_CARRY_H
+#define TESTS_CARRY_H
+
+#include "common.h"
+
+#include <sys/types.h>
+
+#define PAGES	300
+
+/* Private memory of so many pages, all of them clean. */
+struct area carry_begin(struct wptrack **w);
+/* A child that does nothing, and its end. */
+pid_t sleeper(void);
+void end_child(pid_t pid);
+
+void carry_moved(Suite *s);
+
+#endif /* TESTS_CARRY_H */
