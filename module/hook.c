@@ -7,6 +7,8 @@
  * tasks, which is much for a program that opens one tracker after the other.  A
  * worker removes them, so that close() stays quick.
  *
+ * Each registration costs that, so hooks are registered in groups.
+ *
  * All are PERMANENT: "sysctl kernel.ftrace_enabled=0" fails while they are
  * registered instead of silently removing them.  The flags of an ftrace_ops are
  * never changed afterwards.
@@ -41,6 +43,62 @@ static LIST_HEAD(hooks);		/* fixed once the module is loaded */
 /* The self-test at load needs one hook, and loading is to be quick. */
 static bool required_only = true;
 
+/**
+ * struct wpt_hook_group - hooks that ftrace places at once: all, or none
+ * @ops:    calls the hook at whose function it is called
+ * @filled: it has hooks
+ * @broken: it lacks one
+ * @placed: they are there now
+ */
+struct wpt_hook_group {
+	struct ftrace_ops ops;
+	bool filled;
+	bool broken;
+	bool placed;
+};
+
+/* ftrace is called this close to the beginning of a function. */
+#define HOOK_ENTRY	16
+
+static void notrace group_called(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	struct wpt_hook_group *group = container_of(ops, struct wpt_hook_group, ops);
+	struct wpt_hook *hook;
+
+	list_for_each_entry(hook, &hooks, node) {
+		if (hook->group == group && ip - hook->addr < HOOK_ENTRY) {
+			hook->ops.func(ip, parent_ip, &hook->ops, fregs);
+			return;
+		}
+	}
+}
+
+static struct wpt_hook_group watching = {
+	.ops = { .func = group_called, .flags = WPT_FTRACE_FLAGS },
+};
+
+/* A function that is live patched keeps all of these out. */
+static struct wpt_hook_group redirecting = {
+	.ops = { .func = group_called, .flags = WPT_FTRACE_REDIRECT_FLAGS },
+};
+
+static struct wpt_hook_group * const groups[] = { &watching, &redirecting };
+
+static void join_group(struct wpt_hook *hook)
+{
+	struct wpt_hook_group *group = &watching;
+
+	if (hook->ops.flags & FTRACE_OPS_FL_IPMODIFY)
+		group = &redirecting;
+	if (ftrace_set_filter_ip(&group->ops, hook->addr, 0, !group->filled)) {
+		group->broken = true;
+		return;
+	}
+	group->filled = true;
+	hook->group = group;
+}
+
 /*
  * Direct calls lose the flag PERMANENT on some kernels (6.12), and then would neither
  * keep ftrace from being switched off nor notice that it is.  Where one is placed, this
@@ -67,6 +125,8 @@ static bool guard_offer(void)
 	if (ftrace_set_filter_ip(&guard.ops, (unsigned long)guarded, 0, 1))
 		return false;
 	list_add(&guard.node, &hooks);
+	guard.addr = (unsigned long)guarded;
+	join_group(&guard);
 	return true;
 }
 
@@ -103,6 +163,10 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		hook->direct = 0;
 	}
 	list_add_tail(&hook->node, &hooks);
+	hook->addr = addr;
+	/* The one that has to be quick is called without a detour. */
+	if (hook != &wpt_hook_wp)
+		join_group(hook);
 	return 0;
 }
 
@@ -127,13 +191,47 @@ static int displace(struct wpt_hook *hook)
 	return unregister_ftrace_function(&hook->ops);
 }
 
-/* The required one, which the statistics show, comes first and goes last. */
-static void remove_all(void)
+static bool in_group(const struct wpt_hook *hook)
+{
+	return hook->group && hook->group->placed;
+}
+
+static void set_placed(struct wpt_hook_group *group, bool placed)
 {
 	struct wpt_hook *hook;
 
+	group->placed = placed;
+	list_for_each_entry(hook, &hooks, node)
+		if (hook->group == group)
+			WRITE_ONCE(hook->placed, placed);
+}
+
+/* If it cannot be, each of its hooks is on its own. */
+static void place_group(struct wpt_hook_group *group)
+{
+	struct wpt_hook *hook;
+
+	if (group->placed || group->broken || !group->filled)
+		return;
+	list_for_each_entry(hook, &hooks, node)
+		if (hook->group == group && hook->placed)
+			return;
+	if (register_ftrace_function(&group->ops))
+		return;
+	list_for_each_entry(hook, &hooks, node)
+		if (hook->group == group)
+			WRITE_ONCE(hook->failed, false);
+	set_placed(group, true);
+}
+
+/* The required one, which the statistics show, goes before what guards it. */
+static void remove_all(void)
+{
+	struct wpt_hook *hook;
+	unsigned int i;
+
 	list_for_each_entry_reverse(hook, &hooks, node) {
-		if (!hook->placed)
+		if (!hook->placed || in_group(hook))
 			continue;
 		if (WARN_ON_ONCE(displace(hook))) {
 			/* ftrace is broken and goes on to call us: stay. */
@@ -142,13 +240,25 @@ static void remove_all(void)
 		}
 		WRITE_ONCE(hook->placed, false);
 	}
+	for (i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (!groups[i]->placed)
+			continue;
+		if (WARN_ON_ONCE(unregister_ftrace_function(&groups[i]->ops))) {
+			__module_get(THIS_MODULE);
+			continue;
+		}
+		set_placed(groups[i], false);
+	}
 }
 
 static int place_all(void)
 {
 	struct wpt_hook *hook;
+	unsigned int i;
 	int ret;
 
+	for (i = 0; i < ARRAY_SIZE(groups) && !required_only; i++)
+		place_group(groups[i]);
 	list_for_each_entry(hook, &hooks, node) {
 		if (hook->placed || (required_only && !hook->required))
 			continue;
@@ -263,9 +373,13 @@ int wpt_hook_init(void)
 void wpt_hook_exit(void)
 {
 	struct wpt_hook *hook;
+	unsigned int i;
 
 	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
+	for (i = 0; i < ARRAY_SIZE(groups); i++)
+		if (groups[i]->filled)
+			static_call(wpt_ftrace_free_filter)(&groups[i]->ops);
 	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
 		if (hook->direct)

@@ -7,6 +7,8 @@
 #include <linux/list.h>
 #include <linux/mm_types.h>
 
+struct wpt_hook_group;
+
 /**
  * struct wpt_hook - a callback at the entry of a function of the kernel
  * @function: the function
@@ -14,6 +16,8 @@
  * @direct:   the same as a function to be called directly, or 0; cheaper, but there
  *            can be only one such call at a function
  * @direct_ops: for @direct
+ * @addr:     where the function is
+ * @group:    those that it is placed with, if it can be; or NULL
  * @called_directly: and this is how it is placed
  * @required: without it nothing can be tracked
  * @placed:   it is there now
@@ -25,6 +29,8 @@ struct wpt_hook {
 	struct ftrace_ops ops;
 	unsigned long direct;
 	struct ftrace_ops direct_ops;
+	unsigned long addr;
+	struct wpt_hook_group *group;
 	bool called_directly;
 	bool required;
 	bool placed;
