@@ -60,6 +60,7 @@ static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 #define WPT_CHUNK_HOLE		4	/* an event passed where nothing was mapped */
 #define WPT_CHUNK_HAZY		5	/* all pages are hazy, for want of memory */
 #define WPT_CHUNK_READONLY	6	/* some may be away without write permission: protect.c */
+#define WPT_CHUNK_REMAPPED	7	/* what was mapped here was unmapped, or moved */
 /* From here up: the number of events that have passed over it. */
 #define WPT_CHUNK_EVENTS_SHIFT	8
 
@@ -71,8 +72,9 @@ struct wpt_chunk {
 	DECLARE_BITMAP(armed, WPT_CHUNK_PAGES);
 	unsigned long flags;
 	unsigned long protect;	/* number of the event that began alone here, or 0: protect.c */
-	unsigned long *hazy;	/* these two: see chunk_bits.h */
+	unsigned long *hazy;	/* these three: see chunk_bits.h */
 	unsigned long *away;
+	unsigned long *lent;
 	struct wpt_user *user;	/* who pays for it, or NULL */
 	struct rcu_head rcu;
 };

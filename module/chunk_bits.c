@@ -40,6 +40,22 @@ bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i)
 }
 
 /**
+ * wpt_chunk_set_lent() - a page is known to be its mapping's own, but not to the kernel
+ * @chunk: its chunk
+ * @i:     its index there; its page table is locked
+ *
+ * Return: false if memory is short, and this is not noted.  Does not sleep.
+ */
+bool wpt_chunk_set_lent(struct wpt_chunk *chunk, unsigned int i)
+{
+	unsigned long *bits = make_bits(&chunk->lent);
+
+	if (bits)
+		set_bit(i, bits);
+	return bits;
+}
+
+/**
  * wpt_chunk_set_hazy() - an event passes over an empty page
  * @chunk: its chunk
  * @i:     its index there
@@ -93,4 +109,5 @@ void wpt_chunk_free_bits(struct wpt_chunk *chunk)
 {
 	kfree(chunk->hazy);
 	kfree(chunk->away);
+	kfree(chunk->lent);
 }

@@ -12,7 +12,7 @@
 
 #define WPT_CHUNK_BITS_BYTES	(WPT_CHUNK_PAGES / BITS_PER_BYTE)
 /* Of all kinds of them. */
-#define WPT_CHUNK_BITS_MAX	(2 * WPT_CHUNK_BITS_BYTES)
+#define WPT_CHUNK_BITS_MAX	(3 * WPT_CHUNK_BITS_BYTES)
 
 static inline bool wpt_chunk_hazy(const struct wpt_chunk *chunk, unsigned int i)
 {
@@ -81,6 +81,24 @@ static inline void wpt_chunk_clear_away_all(struct wpt_chunk *chunk)
 		wpt_bits_zero(away);
 }
 
+static inline bool wpt_chunk_lent(const struct wpt_chunk *chunk, unsigned int i)
+{
+	const unsigned long *lent = READ_ONCE(chunk->lent);
+
+	return unlikely(lent) && test_bit(i, lent);
+}
+
+static inline void wpt_chunk_clear_lent(struct wpt_chunk *chunk, unsigned int i,
+					unsigned int nr)
+{
+	unsigned long *lent = READ_ONCE(chunk->lent);
+
+	for (; unlikely(lent) && nr; i++, nr--)
+		if (test_bit(i, lent))
+			clear_bit(i, lent);
+}
+
+bool wpt_chunk_set_lent(struct wpt_chunk *chunk, unsigned int i);
 bool wpt_chunk_set_away(struct wpt_chunk *chunk, unsigned int i);
 void wpt_chunk_set_hazy(struct wpt_chunk *chunk, unsigned int i);
 void wpt_chunk_clear_hazy(struct wpt_chunk *chunk, unsigned int i, unsigned int nr);
@@ -89,8 +107,8 @@ void wpt_chunk_free_bits(struct wpt_chunk *chunk);
 /* Memory that they take now. */
 static inline unsigned long wpt_chunk_bits_bytes(const struct wpt_chunk *chunk)
 {
-	return (!!READ_ONCE(chunk->hazy) + !!READ_ONCE(chunk->away)) *
-	       WPT_CHUNK_BITS_BYTES;
+	return (!!READ_ONCE(chunk->hazy) + !!READ_ONCE(chunk->away) +
+		!!READ_ONCE(chunk->lent)) * WPT_CHUNK_BITS_BYTES;
 }
 
 #endif /* WPT_CHUNK_BITS_H */

@@ -79,6 +79,15 @@ bool wpt_drop_frees(const struct mmu_notifier_range *range)
 }
 
 /**
+ * wpt_drop_removes() - does an event make a hole in a file for MADV_REMOVE?
+ * @range: the event's, as above
+ */
+bool wpt_drop_removes(const struct mmu_notifier_range *range)
+{
+	return in_madvise(range, MADV_REMOVE);
+}
+
+/**
  * wpt_drop_reclaim() - may an event be one of reclaim?
  * @space: the space
  * @range: the event's, which takes pages away

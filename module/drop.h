@@ -10,6 +10,7 @@
 #include "space.h"
 
 bool wpt_drop_dontneed(const struct mmu_notifier_range *range);
+bool wpt_drop_removes(const struct mmu_notifier_range *range);
 bool wpt_drop_frees(const struct mmu_notifier_range *range);
 bool wpt_drop_reclaim(const struct wpt_space *space, const struct mmu_notifier_range *range);
 bool wpt_drop_reclaims(pte_t pte);

@@ -12,8 +12,10 @@
  *    read-only.
  *  - Empty pages become dirty if the event takes pages away: whoever fills one
  *    now may find it zapped by this same event, after others have seen what was
- *    written.  Otherwise they become hazy: it may be made read-only.  For memory
- *    without a chunk see unseen.c.
+ *    written.  Otherwise they become hazy: it may be made read-only.  So they do if
+ *    what is written stays in a file, or if nothing was there (backing.c).  Nothing
+ *    happens to them while a page that is mapped elsewhere is migrated or reclaimed.
+ *    For memory without a chunk see unseen.c.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
  *  - What a change of protection leaves of private pages is looked at when it ends:
@@ -104,6 +106,9 @@ static void event_of_call(const struct wpt_space *space,
 	ev->copies_huge = event_copies_huge(space);
 	ev->frees = wpt_drop_frees(range);
 	ev->dontneed = wpt_drop_dontneed(range);
+	ev->keeps_file = ev->dontneed;
+	if (ev->dontneed || wpt_drop_removes(range))
+		ev->file = wpt_backing_find(space->mm, range->start, range->end);
 	/* Whoever zaps his memory replaces nothing. */
 	if (ev->frees || ev->dontneed)
 		ev->copies = WPT_COPY_NOT;
@@ -128,6 +133,18 @@ static bool event_carries(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&
 	       range->end <= wpt_chunk_end(range->start);
+}
+
+/*
+ * Is an event about one page, small or large, that its task has locked?  Nobody can map it
+ * then where it is not mapped.  So it is in migration, and wherever memory that nobody else
+ * may use is used to make some (PF_MEMALLOC).
+ */
+static bool event_holds(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR &&
+	       range->end - range->start <= PMD_SIZE &&
+	       ((current->flags & PF_MEMALLOC) || wpt_in_migration());
 }
 
 /* The next page of a chunk that is not dirty, from @addr on; @end if none is. */
@@ -222,6 +239,8 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
 	if (!ptep)
 		return false;
+	if (unlikely(READ_ONCE(chunk->lent)) && !ev->protects)
+		wpt_chunk_clear_lent(chunk, first, n - first);
 	/* Whoever begins from now on looks after us. */
 	if (ev->dontneed && !wpt_space_event_alone(space, ev->key, start & WPT_CHUNK_MASK,
 						   wpt_chunk_end(start))) {
@@ -310,7 +329,7 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 {
 	const enum wpt_event_kind kind = ev->kind;
 
-	if (ev->frees)
+	if (ev->frees || ev->holds)
 		return;
 	if (kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE)
 		wpt_unseen_hole(space, start, end);
@@ -346,6 +365,8 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 		}
 	}
 
+	if (ev->kind == WPT_EVENT_UNMAP && !test_bit(WPT_CHUNK_REMAPPED, &chunk->flags))
+		set_bit(WPT_CHUNK_REMAPPED, &chunk->flags);
 	/* Before the entries are looked at: see split_begin() in split.c. */
 	wpt_chunk_count_event(chunk);
 	if (ev->protects)
@@ -407,7 +428,7 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	next = event_next(space, addr, end);
 	if (addr < next)
 		event_nothing(space, addr, next, ev);
-	if (addr < next && !ev->frees &&
+	if (addr < next && !ev->frees && !ev->holds &&
 	    (ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
@@ -435,7 +456,7 @@ static bool event_known(struct wpt_space *space, unsigned long addr, unsigned lo
 		return false;
 	rcu_read_lock();
 	chunk = wpt_record_chunk(&space->rec, addr);
-	known = chunk && test_bit(wpt_page_index(addr), chunk->dirty);
+	known = chunk && !READ_ONCE(chunk->lent) && test_bit(wpt_page_index(addr), chunk->dirty);
 	if (known)
 		wpt_chunk_count_event(chunk);
 	rcu_read_unlock();
@@ -476,6 +497,7 @@ static noinline void event_begin(struct wpt_space *space,
 		return;
 	ev.shares = !READ_ONCE(space->moves);
 	ev.still = ev.protects && wpt_shared_mprotects(space);
+	ev.holds = event_holds(range);
 	event_of_call(space, range, &ev);
 	if (event_carries(range)) {
 		bitmap_zero(took, WPT_CHUNK_PAGES);

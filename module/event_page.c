@@ -52,6 +52,14 @@ static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t
 	return false;
 }
 
+/* Is all that may have been written to an empty page, when it ends, still in its file? */
+static bool keeps_data(const struct wpt_event *ev, unsigned long addr)
+{
+	if (ev->kind == WPT_EVENT_PROTECT || ev->kind == WPT_EVENT_UNMAP || ev->frees)
+		return true;
+	return (ev->file.mapping && ev->keeps_file) || wpt_backing_lacks(&ev->file, addr);
+}
+
 /**
  * wpt_event_page() - what the record learns of a page when an event begins
  * @chunk: its chunk
@@ -71,7 +79,7 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			return;
 		pte = ptep_get(ptep);
 	}
-	if (ptep && (ev->dontneed || (ev->drops && wpt_drop_reclaims(pte))) &&
+	if (ptep && (ev->dontneed || ev->holds || (ev->drops && wpt_drop_reclaims(pte))) &&
 	    wpt_drop_arm(chunk, i, ptep))
 		pte = ptep_get(ptep);
 	if (test_bit(i, chunk->armed)) {
@@ -80,7 +88,7 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		if (ev->protects && !pte_none(pte))
 			wpt_protect_page(chunk, i, pte);
 		if (ev->protects && ev->shares && ptep)
-			wpt_protect_share(ptep);
+			wpt_protect_share(chunk, i, ptep);
 		if (ev->took && ptep && wpt_pte_armed(pte) &&
 		    (wpt_carry_back(pte) || wpt_carry_file(pte))) {
 			__set_bit(i, ev->took);
@@ -107,7 +115,9 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 	}
 	if (wpt_pte_empty(pte)) {
 		/* It may be filled before the end, and emptied again. */
-		if ((kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE) && !ev->frees) {
+		if (ev->holds)
+			return;
+		if (!keeps_data(ev, addr)) {
 			set_bit(i, chunk->dirty);
 			wpt_stat_inc(OVER_ZAPPED);
 		} else if (!ev->still) {

@@ -3,6 +3,7 @@
 #ifndef WPT_EVENT_PAGE_H
 #define WPT_EVENT_PAGE_H
 
+#include "backing.h"
 #include "chunk.h"
 #include "copy.h"
 #include "pte.h"
@@ -25,6 +26,9 @@ enum wpt_event_kind {
  * @still: nobody can fault meanwhile, so that what is empty stays so
  * @shares: so that they do, they may be made shared
  * @dontneed: of pages of files that are clean only the ptes are taken: see drop.c
+ * @holds: whoever sends it has locked the page that it is about: what is empty stays so
+ * @keeps_file: what it takes stays in the file
+ * @file:  if known, the file behind its range
  * @key:   what tells it from others
  * @last:  the chunk where it has been last
  * @copies: another page with the same contents may come in the place of its page: copy.c
@@ -41,6 +45,9 @@ struct wpt_event {
 	bool still;
 	bool shares;
 	bool dontneed;
+	bool holds;
+	bool keeps_file;
+	struct wpt_backing file;
 	enum wpt_copy copies;
 	bool *copied;
 	const void *key;

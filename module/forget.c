@@ -5,6 +5,7 @@
  */
 #include "chunk_bits.h"
 #include "harvest.h"
+#include "lend.h"
 #include "ptwalk.h"
 #include "sym.h"
 
@@ -34,6 +35,7 @@ static void forget_bits(struct wpt_space *space, struct wpt_chunk *chunk,
 	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
 
 	wpt_chunk_clear_hazy(chunk, i, n - i);
+	wpt_chunk_clear_lent(chunk, i, n - i);
 	for (; i < n; i++) {
 		clear_bit(i, chunk->armed);
 		wpt_chunk_clear_away(chunk, i);
@@ -72,6 +74,8 @@ static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
 	if (!ptep)
 		return false;
+	for (k = 0; k < n && unlikely(READ_ONCE(chunk->lent)); k++)
+		wpt_lend_back(chunk, wpt_page_index(start) + k, ptep_get(ptep + k));
 	/* Those too that came with mremap() and were never reset. */
 	for (k = 0; k < n; k++)
 		if (pte_present(ptep_get(ptep + k)) &&

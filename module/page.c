@@ -8,6 +8,7 @@
 #include <linux/userfaultfd_k.h>
 
 #include "arm.h"
+#include "backing.h"
 #include "carry.h"
 #include "chunk_bits.h"
 #include "compat/entry.h"
@@ -64,6 +65,15 @@ static bool stays_clean(const struct wpt_piece *p, unsigned int i, pte_t pte)
 		(wpt_carry_back(pte) && !test_bit(WPT_CHUNK_READONLY, &p->chunk->flags)));
 }
 
+/* An empty page of a file that has nothing there, and is the same file as before. */
+static bool shows_nothing(const struct wpt_piece *p, unsigned int i)
+{
+	const unsigned long start = p->start & WPT_CHUNK_MASK;
+
+	return !test_bit(WPT_CHUNK_REMAPPED, &p->chunk->flags) &&
+	       wpt_backing_void(p->vma, start + ((unsigned long)i << PAGE_SHIFT));
+}
+
 /*
  * Was the page written, as far as the record and its pte tell?  Called with the
  * page table locked; if there is none, @pte is none.
@@ -78,7 +88,7 @@ static bool stays_clean(const struct wpt_piece *p, unsigned int i, pte_t pte)
  * would still be there.  But then the pte was writable in between, and only an
  * event can have changed that: it has found the page writable, and made it
  * dirty; or still empty, and made it hazy; or read-only, and then the hook has
- * seen the write.
+ * seen the write.  If the file has nothing there, nothing was written: see backing.c.
  */
 bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 {
@@ -94,7 +104,7 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	}
 	if (p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
-		return true;
+		return !wpt_pte_empty(pte) || !shows_nothing(p, i);
 	if (wpt_pte_empty(pte) || wpt_pte_zero(pte))
 		return false;
 	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))

@@ -20,6 +20,15 @@ static void piece_writable(struct wpt_harvest *h, struct wpt_piece *p)
 		set_bit(WPT_CHUNK_READONLY, &p->chunk->flags);
 }
 
+/* What was mapped here before is known to nobody any more.  As above. */
+static void piece_settled(struct wpt_harvest *h, struct wpt_piece *p)
+{
+	clear_bit(WPT_CHUNK_REMAPPED, &p->chunk->flags);
+	smp_mb__after_atomic();
+	if (wpt_space_event_over(h->t->space, p->start, p->end))
+		set_bit(WPT_CHUNK_REMAPPED, &p->chunk->flags);
+}
+
 /*
  * All ptes of a chunk were looked at, and the page table is still locked.  If
  * each page is dirty or armed, the two bits tell everything from now on.
@@ -38,6 +47,9 @@ void wpt_piece_walked(struct wpt_harvest *h, struct wpt_piece *p)
 		piece_writable(h, p);
 	if (p->end - p->start != WPT_CHUNK_SIZE)
 		return;
+	if (unlikely(test_bit(WPT_CHUNK_REMAPPED, &chunk->flags)) &&
+	    !wpt_chunk_any_hazy(chunk))
+		piece_settled(h, p);
 	/* What comes back writable tells nobody. */
 	for (w = 0; w < WPT_CHUNK_WORDS; w++)
 		known[w] = READ_ONCE(chunk->dirty[w]) |

@@ -48,6 +48,7 @@
 #include "arm.h"
 #include "chunk_bits.h"
 #include "compat/anon.h"
+#include "lend.h"
 #include "protect.h"
 #include "ptwalk.h"
 #include "shared.h"
@@ -162,6 +163,23 @@ void wpt_protect_page(struct wpt_chunk *chunk, unsigned int i, pte_t pte)
 }
 
 /**
+ * wpt_protect_hide() - who a page belongs to is hidden from the kernel
+ * @ptep: its pte, not writable, with the page table locked
+ * @page: it, anonymous, known to be the mapping's own, and not of a device
+ *
+ * It stays as it is if somebody has pinned it.
+ */
+void wpt_protect_hide(pte_t *ptep, struct page *page)
+{
+	/* Who looks at the pte without the lock is to find that it has changed. */
+	pteval_t pte = xchg(&ptep->pte, 0);
+
+	wpt_page_try_share(page, false);
+	/* Full barriers lie between; hardware changes nothing in an empty entry. */
+	WRITE_ONCE(ptep->pte, pte);
+}
+
+/**
  * wpt_protect_unshared() - a page may be shared from now on, as far as the kernel knows
  * @ptep: its pte, not writable, with the page table locked
  * @page: it, anonymous, and not of a device
@@ -170,15 +188,8 @@ void wpt_protect_page(struct wpt_chunk *chunk, unsigned int i, pte_t pte)
  */
 void wpt_protect_unshared(pte_t *ptep, struct page *page)
 {
-	pteval_t pte;
-
-	if (wpt_page_may_be_shared(page) || !wpt_page_reused(page))
-		return;
-	/* Who looks at the pte without the lock is to find that it has changed. */
-	pte = xchg(&ptep->pte, 0);
-	wpt_page_try_share(page, false);
-	/* Full barriers lie between; hardware changes nothing in an empty entry. */
-	WRITE_ONCE(ptep->pte, pte);
+	if (!wpt_page_may_be_shared(page) && wpt_page_reused(page))
+		wpt_protect_hide(ptep, page);
 }
 
 /* What an armed entry maps, if it can be shared; or NULL. */
@@ -191,14 +202,18 @@ static struct page *armed_page(pte_t pte)
 
 /**
  * wpt_protect_share() - the same, of an armed page
- * @ptep: its pte, with the page table locked; nothing happens to others
+ * @chunk: its chunk, in which a change of protection has begun
+ * @i:     the page
+ * @ptep:  its pte, with the page table locked; nothing happens to others
  */
-void wpt_protect_share(pte_t *ptep)
+void wpt_protect_share(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
 {
 	struct page *page = armed_page(ptep_get(ptep));
 
-	if (page)
+	if (page && wpt_page_reused(page))
 		wpt_protect_unshared(ptep, page);
+	else if (page)
+		wpt_lend(chunk, i, ptep, page);
 }
 
 /**
@@ -262,8 +277,10 @@ static bool keep_page(struct wpt_chunk *chunk, const struct vm_area_struct *vma,
 		return wpt_chunk_set_away(chunk, i);
 	wpt_chunk_clear_away(chunk, i);
 	/* As before: all that is marked is armed. */
-	if (page && wpt_page_anon(page))
+	if (page && wpt_page_anon(page) && wpt_page_reused(page))
 		wpt_page_own(page);
+	else
+		wpt_lend_back(chunk, i, pte);
 	wpt_pte_mark(ptep);
 	return true;
 }

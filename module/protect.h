@@ -13,7 +13,8 @@ void wpt_protect_begin(struct wpt_space *space, struct wpt_chunk *chunk,
 		       unsigned long start, unsigned long end, const void *key, bool again);
 void wpt_protect_page(struct wpt_chunk *chunk, unsigned int i, pte_t pte);
 void wpt_protect_unshared(pte_t *ptep, struct page *page);
-void wpt_protect_share(pte_t *ptep);
+void wpt_protect_hide(pte_t *ptep, struct page *page);
+void wpt_protect_share(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep);
 void wpt_protect_share_huge(pmd_t *pmdp);
 void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp);
 void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned long end);

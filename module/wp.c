@@ -17,6 +17,7 @@
 #include "compat/ftrace.h"
 #include "copy.h"
 #include "hook.h"
+#include "lend.h"
 #include "pte.h"
 #include "space.h"
 #include "stats.h"
@@ -85,17 +86,10 @@ static noinline notrace void note_unshare(const struct vm_fault *vmf)
 		wpt_copy_note(space, vmf);
 }
 
-void WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf);
-
-/* @vmf->pte is locked. */
-void notrace WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf)
+static __always_inline void tracked_fault(struct vm_fault *vmf, bool marked)
 {
 	pte_t *ptep = vmf->pte;
-	bool marked = wpt_pte_marked(READ_ONCE(*ptep));
 
-	/* A space is an mmu notifier: without one nobody tracks this mm. */
-	if (likely(!marked && !mm_has_notifiers(vmf->vma->vm_mm)))
-		return;
 	if (!wpt_fault_is_write(vmf))
 		return note_unshare(vmf);
 	if (!marked)
@@ -107,6 +101,29 @@ void notrace WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf)
 	wpt_pte_unmark(ptep);
 	vmf->orig_pte = native_make_pte(wpt_pte_flags(vmf->orig_pte) & ~WPT_PTE_MASK);
 	log_page(vmf, true);
+}
+
+/* Somewhere pages are lent, here maybe. */
+static noinline notrace void lent_fault(struct vm_fault *vmf, bool marked)
+{
+	wpt_lend_fault(vmf);
+	tracked_fault(vmf, marked);
+}
+
+void WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf);
+
+/* @vmf->pte is locked. */
+void notrace WPT_DIRECT_CALLED wpt_wp_fault(struct vm_fault *vmf)
+{
+	bool marked = wpt_pte_marked(READ_ONCE(*vmf->pte));
+
+	/* A space is an mmu notifier: without one nobody tracks this mm. */
+	if (likely(!marked && !mm_has_notifiers(vmf->vma->vm_mm)))
+		return;
+	if (wpt_lends())
+		lent_fault(vmf, marked);
+	else
+		tracked_fault(vmf, marked);
 }
 
 WPT_DIRECT_STUB(wpt_wp_direct, wpt_wp_fault);

@@ -42,6 +42,12 @@ static inline bool wpt_page_reused(struct page *page)
 #endif
 }
 
+#ifdef WPT_HAVE_FOLIO_MM_IDS
+#define WPT_PAGE_LENDS	0
+#else
+#define WPT_PAGE_LENDS	1	/* see lend.c */
+#endif
+
 /* Does a write need a fault, whatever becomes of the pte otherwise? */
 static inline bool wpt_page_may_be_shared(struct page *page)
 {
@@ -65,6 +71,12 @@ static inline void wpt_page_try_share(struct page *page, bool huge)
 #endif
 }
 
+/* The caller knows that it is the mapping's own. */
+static inline void wpt_page_set_own(struct page *page)
+{
+	SetPageAnonExclusive(page);
+}
+
 /*
  * An anonymous page, small or huge, is the mapping's own if nobody else refers to it, whom
  * its lock keeps out.  Its page table is locked.
@@ -81,9 +93,15 @@ static inline void wpt_page_own(struct page *page)
 
 #else
 
+#define WPT_PAGE_LENDS	0
+
 static inline bool wpt_force_looks_again(void)
 {
 	return false;
+}
+
+static inline void wpt_page_set_own(struct page *page)
+{
 }
 
 static inline bool wpt_page_reused(struct page *page)

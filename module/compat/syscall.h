@@ -94,6 +94,22 @@ static inline bool wpt_in_madvise(u32 advice, unsigned long start, unsigned long
 	return (u32)regs->dx == advice && start >= from && end - from <= PAGE_ALIGN(len);
 }
 
+/* Is it at work to migrate pages, its own or somebody else's?  Not known of 32-bit tasks. */
+static inline bool wpt_in_migration(void)
+{
+	if (!wpt_in_call() || in_ia32_syscall())
+		return false;
+	switch (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) {
+	case __NR_move_pages:
+	case __NR_migrate_pages:
+		return true;
+	case __NR_madvise:
+		return (u32)task_pt_regs(current)->dx == MADV_SOFT_OFFLINE;
+	default:
+		return false;
+	}
+}
+
 /*
  * In ioctl(UFFDIO_MOVE) on some file, if it is in a system call at all?  64-bit numbers do
  * for x32 as well.  The registers are those that the system call has its arguments from.

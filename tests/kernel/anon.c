@@ -365,6 +365,7 @@ static void fill_suite(Suite *s)
 	anon_events(s);
 	anon_swap(s);
 	anon_protect(s);
+	anon_lent(s);
 }
 
 int main(void)

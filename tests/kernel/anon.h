@@ -9,5 +9,6 @@ void anon_ranges(Suite *s);
 void anon_events(Suite *s);
 void anon_swap(Suite *s);
 void anon_protect(Suite *s);
+void anon_lent(Suite *s);
 
 #endif /* TESTS_ANON_H */
