@@ -64,6 +64,10 @@
  * Such pages are not armed, mprotect() takes the mark of those that are, and is an event
  * for those that are away, or are about to be.
  *
+ * A huge page may be moved as a whole, by one entry of migration.  Of hugetlb nothing else
+ * takes pages away and brings them back, and mremap() takes entries elsewhere that look like
+ * any other.  So there the event has to be known for one of migration.
+ *
  * Pages of a file's cache are carried over migration.  What takes them away otherwise
  * (reclaim, truncation) leaves nothing behind: see drop.c.  Who writes to a private
  * mapping of them writes to a copy, with or without permission.  In a shared mapping they
@@ -152,6 +156,12 @@ void wpt_carry_begin(struct wpt_space *space, const void *key,
 	slot->copies = copies;
 }
 
+/* Can it be another page with the same contents, if one has come? */
+static bool is_copy(pte_t pte)
+{
+	return !wpt_pte_armed(pte) && !wpt_pte_uffd(pte) && wpt_carry_back(pte);
+}
+
 /* Its page table is locked; @ptep is the pte of the chunk's first page. */
 static void carry_pages(struct wpt_chunk *chunk, const struct wpt_event_slot *slot,
 			pte_t *ptep, bool share)
@@ -165,14 +175,30 @@ static void carry_pages(struct wpt_chunk *chunk, const struct wpt_event_slot *sl
 		pte = ptep_get(ptep + i);
 		if (slot->drops && pte_none(pte))
 			wpt_drop_gone(chunk, i);
-		else if (!wpt_pte_away(pte) &&
-			 !(slot->copies && !wpt_pte_armed(pte) && !wpt_pte_uffd(pte) &&
-			   wpt_carry_back(pte)))
+		else if (!wpt_pte_away(pte) && !(slot->copies && is_copy(pte)))
 			continue;
 		else if (!wpt_chunk_set_away(chunk, i))
 			break;
 		else if (share)
 			wpt_swap_share(ptep + i);
+		nr++;
+	}
+	wpt_stat_add(CARRIED, nr);
+}
+
+/* The same where a huge entry is, locked, which all of them share. */
+static void carry_huge(struct wpt_chunk *chunk, const struct wpt_event_slot *slot, pmd_t pmd)
+{
+	const pte_t pte = wpt_pmd_as_pte(pmd);
+	unsigned int i, nr = 0;
+
+	if (!wpt_pte_away(pte) && !(slot->copies && is_copy(pte)))
+		return;
+	for_each_set_bit(i, slot->pages, WPT_CHUNK_PAGES) {
+		if (!test_bit(i, chunk->armed) || test_bit(i, chunk->dirty))
+			continue;
+		if (!wpt_chunk_set_away(chunk, i))
+			break;
 		nr++;
 	}
 	wpt_stat_add(CARRIED, nr);
@@ -199,8 +225,20 @@ void wpt_carry_end(struct wpt_space *space, const void *key)
 		return;
 	rcu_read_lock();
 	chunk = wpt_record_chunk(&space->rec, slot->start);
-	if (!chunk || wpt_pmd_find(space->mm, slot->start, &pmdp, &next) != WPT_PMD_TABLE)
+	if (!chunk)
 		goto out;
+	switch (wpt_pmd_find(space->mm, slot->start, &pmdp, &next)) {
+	case WPT_PMD_TABLE:
+		break;
+	case WPT_PMD_HUGE:
+		ptl = pmd_lock(space->mm, pmdp);
+		if (wpt_pmd_is_huge(READ_ONCE(*pmdp)) && !wpt_space_event_spoilt(space, slot))
+			carry_huge(chunk, slot, READ_ONCE(*pmdp));
+		spin_unlock(ptl);
+		goto out;
+	default:
+		goto out;
+	}
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, slot->start & WPT_CHUNK_MASK, &ptl);
 	if (!ptep)
 		goto out;

@@ -14,8 +14,12 @@
  * finds out that this one is not, there is no event, and the page is known to be the mapping's
  * own from then on.  So what the hook has put down is not taken for the event of something
  * else that the task does to the same page later.  It is forgotten when anything is unmapped.
- * What is left is a fault that has failed for want of memory, and then a uprobe.  Those are
- * set in mappings of files, which are left out.
+ * What is left is a fault that has failed for want of memory, and then a uprobe, in a mapping
+ * of a file.  It is set and taken away with the mmap_lock held for writing, which no reader's
+ * fault is under; only who runs into it may take it away without, and the task whose fault
+ * has failed would have to come as far without any other fault.
+ *
+ * The same goes for a huge page of hugetlb, by a fault of its own.
  *
  * The mark stays in the pte when such an event begins.  A page that is written and armed again
  * before KSM looks at its pte once more would have the same pte, and other contents.  But who
@@ -27,6 +31,7 @@
 
 #include "carry.h"
 #include "compat/anon.h"
+#include "compat/mmaplock.h"
 #include "copy.h"
 #include "ptwalk.h"
 
@@ -43,13 +48,17 @@ static bool is_ksmd(void)
 enum wpt_copy wpt_copy_kind(struct wpt_space *space, const struct mmu_notifier_range *range)
 {
 	u64 *note = &space->unshares[current->pid % WPT_UNSHARES];
+	const bool huge = range->end - range->start == PMD_SIZE;
 	u64 key;
 
-	if (range->event != MMU_NOTIFY_CLEAR || range->end - range->start != PAGE_SIZE)
+	if (range->event != MMU_NOTIFY_CLEAR ||
+	    (range->end - range->start != PAGE_SIZE && !huge))
 		return WPT_COPY_NOT;
-	if (is_ksmd())
+	if (!huge && is_ksmd())
 		return WPT_COPY_KSM;
-	key = wpt_copy_key(range->start);
+	if (!READ_ONCE(*note) || !wpt_mmap_write_known() || wpt_mmap_write_held(space->mm))
+		return WPT_COPY_NOT;
+	key = wpt_copy_key(range->start, huge);
 	if (!key || READ_ONCE(*note) != key)
 		return WPT_COPY_NOT;
 	WRITE_ONCE(*note, 0);

@@ -16,24 +16,28 @@ enum wpt_copy {
 	WPT_COPY_UNSHARE,	/* a fault of a reader who wants to pin the page */
 };
 
-/* A task and a page of its fault in one word; 0 if there is no room. */
-static __always_inline u64 wpt_copy_key(unsigned long addr)
+/*
+ * A fault of the current task, and its page, in one word; 0 if there is no room.  A fault
+ * is counted when it is over, unless it has failed.
+ */
+static __always_inline u64 wpt_copy_key(unsigned long addr, bool huge)
 {
+	const u64 fault = (u64)current->min_flt + current->maj_flt;
 	const u64 page = addr >> PAGE_SHIFT;
 
-	return page >> 42 ? 0 : page << 22 | (u32)current->pid;
+	if (page >> 42)
+		return 0;
+	return (page << 22 | (u32)current->pid) ^ (fault << 1 | huge) * 0x9e3779b97f4a7c15ULL;
 }
 
 /*
- * For the fault hook, when a page is about to be unshared.  If two tasks use the same
+ * For the fault hooks, when a page is about to be unshared.  If two tasks use the same
  * place, one of them is not helped.
  */
-static __always_inline void wpt_copy_note(struct wpt_space *space, const struct vm_fault *vmf)
+static __always_inline void wpt_copy_note(struct wpt_space *space, unsigned long addr,
+					  bool huge)
 {
-	/* In a mapping of a file, the same task might set a uprobe there next. */
-	if (!vmf->vma->vm_file)
-		WRITE_ONCE(space->unshares[current->pid % WPT_UNSHARES],
-			   wpt_copy_key(vmf->address));
+	WRITE_ONCE(space->unshares[current->pid % WPT_UNSHARES], wpt_copy_key(addr, huge));
 }
 
 enum wpt_copy wpt_copy_kind(struct wpt_space *space, const struct mmu_notifier_range *range);

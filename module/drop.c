@@ -14,9 +14,9 @@
  *
  *  - MADV_DONTNEED is known by the system call of who owns the memory.  It passes over each
  *    pte once.  A write before that finds our mark, or the hook without it, and the page is
- *    dirty; a pte that is made after it stays.  Pages that were empty when it began are not
- *    helped: one that was filled and written before it comes along would be taken as well.
- *    Nor are huge entries.  Pages are forgotten when it begins, so no other event may be
+ *    dirty; a pte that is made after it stays.  Of pages that were empty when it began, and
+ *    may be filled and written before it comes along, the file tells: see backing.c.
+ *    Huge entries are not helped.  Pages are forgotten when it begins, so no other event may be
  *    under way over the chunk: it might take the page, for another reason, and counts on
  *    finding an armed one gone.  One that has not been under way before the page table was
  *    locked is still to look, and finds a page that is empty, or marked without being armed.

@@ -37,11 +37,13 @@
 #include "carry.h"
 #include "chunk.h"
 #include "chunk_bits.h"
+#include "compat/entry.h"
 #include "compat/mmaplock.h"
 #include "compat/syscall.h"
 #include "drop.h"
 #include "event.h"
 #include "event_page.h"
+#include "lend.h"
 #include "protect.h"
 #include "ptwalk.h"
 #include "shared.h"
@@ -98,13 +100,15 @@ static bool event_copies_huge(const struct wpt_space *space)
 }
 
 /* What the system call tells that an event comes from, if it is over one's own memory. */
-static void event_of_call(const struct wpt_space *space,
+static void event_of_call(struct wpt_space *space,
 			  const struct mmu_notifier_range *range, struct wpt_event *ev)
 {
 	if (range->event != MMU_NOTIFY_CLEAR || current->mm != space->mm)
 		return;
 	ev->copies_huge = event_copies_huge(space);
 	ev->frees = wpt_drop_frees(range);
+	if (ev->frees)
+		wpt_space_event_frees(space, range);
 	ev->dontneed = wpt_drop_dontneed(range);
 	ev->keeps_file = ev->dontneed;
 	if (ev->dontneed || wpt_drop_removes(range))
@@ -126,6 +130,21 @@ static bool event_moves(const struct wpt_space *space,
 }
 
 /*
+ * Does it move ptes of shared memory?  Who reclaims or migrates a page meanwhile takes its pte
+ * before it is moved, and then there is nothing to move, or after, where it was not seen when
+ * that event began.  So if there is anybody, it is as where nothing was mapped: see
+ * wpt_unseen_moves().
+ */
+static bool event_remaps(const struct wpt_space *space,
+			 const struct mmu_notifier_range *range)
+{
+	/* Of hugetlb it says CLEAR. */
+	return (range->event == MMU_NOTIFY_UNMAP ||
+		(range->event == MMU_NOTIFY_CLEAR && range->end - range->start >= PMD_SIZE)) &&
+	       wpt_unseen_remaps(space, range->start);
+}
+
+/*
  * Reclaim, or migration by and to the CPU: may pages stay clean that it takes?  Not so
  * MMU_NOTIFY_MIGRATE, which locks the pages only after it has begun: see carry.c.
  */
@@ -136,15 +155,26 @@ static bool event_carries(const struct mmu_notifier_range *range)
 }
 
 /*
- * Is an event about one page, small or large, that its task has locked?  Nobody can map it
- * then where it is not mapped.  So it is in migration, and wherever memory that nobody else
- * may use is used to make some (PF_MEMALLOC).
+ * May an event be one of migration or reclaim, whose task has locked the page that it is
+ * about, small or large?  So it is wherever memory that nobody else may use is used to make
+ * some (PF_MEMALLOC).
  */
-static bool event_holds(const struct mmu_notifier_range *range)
+static bool event_migrates(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&
 	       range->end - range->start <= PMD_SIZE &&
 	       ((current->flags & PF_MEMALLOC) || wpt_in_migration());
+}
+
+/*
+ * Is it so, and can nobody map the page meanwhile where it is not mapped?  But mremap(), which
+ * see.  A system call for migration may have faults of its own, where it returns its results:
+ * they split huge entries, whatever these are by then.
+ */
+static bool event_holds(const struct mmu_notifier_range *range)
+{
+	return event_migrates(range) && ((current->flags & PF_MEMALLOC) ||
+					 range->end - range->start < PMD_SIZE);
 }
 
 /* The next page of a chunk that is not dirty, from @addr on; @end if none is. */
@@ -239,8 +269,6 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, start, &ptl);
 	if (!ptep)
 		return false;
-	if (unlikely(READ_ONCE(chunk->lent)) && !ev->protects)
-		wpt_chunk_clear_lent(chunk, first, n - first);
 	/* Whoever begins from now on looks after us. */
 	if (ev->dontneed && !wpt_space_event_alone(space, ev->key, start & WPT_CHUNK_MASK,
 						   wpt_chunk_end(start))) {
@@ -254,6 +282,8 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 				   ((unsigned long)base << PAGE_SHIFT), i, n,
 				   ptep - first + base, ev);
 	}
+	if (unlikely(READ_ONCE(chunk->lent)) && !ev->protects)
+		wpt_lend_event(chunk, first, n, ptep);
 	for (addr = start, pte = ptep; addr < end && ev->kind == WPT_EVENT_UNMAP;
 	     addr += PAGE_SIZE, pte++) {
 		/* One without access loses a mark without an event. */
@@ -268,18 +298,32 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 	return true;
 }
 
-/* A huge entry may be split into entries of migration. */
+/* A huge entry may become one of migration, or be split into such. */
 static void event_huge_took(const struct wpt_chunk *chunk, unsigned long start,
 			    unsigned long end, pmd_t pmd, unsigned long *took)
 {
 	unsigned int i = wpt_page_index(start);
 	unsigned int n = i + ((end - start) >> PAGE_SHIFT);
+	const pte_t pte = wpt_pmd_as_pte(pmd);
 
-	if (!wpt_pmd_armed(pmd) || !wpt_carry_back(wpt_pmd_as_pte(pmd)))
+	if (!wpt_pmd_armed(pmd) || !(wpt_carry_back(pte) || wpt_carry_file(pte)))
 		return;
 	for (; i < n; i++)
 		if (test_bit(i, chunk->armed) && !test_bit(i, chunk->dirty))
 			__set_bit(i, took);
+}
+
+/*
+ * Is a huge entry one of hugetlb?  Of those that are not present only if it is one of
+ * migration without write permission: no other stands for anything clean.
+ */
+static bool is_hugetlb(pmd_t pmd)
+{
+	struct page *page = wpt_pmd_page(pmd);
+
+	if (!page && !pmd_present(pmd))
+		page = wpt_entry_moves(wpt_pmd_as_pte(pmd));
+	return page && PageHuge(page);
 }
 
 /* Returns false if the entry is not huge any more. */
@@ -296,20 +340,33 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 
 	/*
 	 * mremap() moves hugetlb pages with no more than this; nothing that a page
-	 * of hugetlb keeps survives any other, but fork(): that makes it read-only.
+	 * of hugetlb keeps survives any other, but fork(): that makes it read-only; and
+	 * mprotect(), see protect.c; migration: see carry.c; and a copy: see copy.c.
 	 */
-	if (huge && page && PageHuge(page)) {
-		if (ev.kind == WPT_EVENT_CLEAR)
+	if (huge && is_hugetlb(pmd)) {
+		if (ev.took && wpt_copy_keeps(ev.copies, wpt_pmd_as_pte(pmd))) {
+			*ev.copied = true;
+		} else if (ev.kind == WPT_EVENT_CLEAR && !ev.migrates) {
 			ev.kind = ev.copies_huge ? WPT_EVENT_PROTECT : WPT_EVENT_UNMAP;
-		ev.took = NULL;
-		ev.protects = false;
+			ev.took = NULL;
+			/* There are no faults, which would want to find the entry as it was. */
+			moving = wpt_unseen_remaps(space, start);
+		}
+		/* While mprotect() is at work nobody faults.  Others are not looked at here. */
+		if (ev.protects && !ev.still) {
+			WRITE_ONCE(chunk->protect, 0);
+			ev.protects = false;
+		}
+		ev.hugetlb = true;
 	}
-	if (huge && page && wpt_page_anon(page) && !PageHuge(page) &&
-	    !test_bit(WPT_CHUNK_READONLY, &chunk->flags)) {
+	if (huge && page && (wpt_page_anon(page) ? !test_bit(WPT_CHUNK_READONLY, &chunk->flags) :
+						   ev.hugetlb)) {
 		wpt_protect_resume_huge(chunk, pmdp);
 		pmd = READ_ONCE(*pmdp);
 	}
-	if (huge && ev.protects && ev.shares && end - start == WPT_CHUNK_SIZE)
+	if (huge && ev.protects && ev.shares && ev.hugetlb)
+		wpt_protect_share_hugetlb(pmdp);
+	else if (huge && ev.protects && ev.shares && end - start == WPT_CHUNK_SIZE)
 		wpt_protect_share_huge(pmdp);
 	if (huge && ev.took)
 		event_huge_took(chunk, start, end, pmd, ev.took);
@@ -456,7 +513,10 @@ static bool event_known(struct wpt_space *space, unsigned long addr, unsigned lo
 		return false;
 	rcu_read_lock();
 	chunk = wpt_record_chunk(&space->rec, addr);
-	known = chunk && !READ_ONCE(chunk->lent) && test_bit(wpt_page_index(addr), chunk->dirty);
+	known = chunk && test_bit(wpt_page_index(addr), chunk->dirty);
+	/* In this order: a page that is lent was reset since it was dirty. */
+	smp_rmb();
+	known = known && !wpt_chunk_lent(chunk, wpt_page_index(addr));
 	if (known)
 		wpt_chunk_count_event(chunk);
 	rcu_read_unlock();
@@ -475,7 +535,7 @@ static noinline void event_begin(struct wpt_space *space,
 		.kind = event_kind(range), .forks = event_forks(range),
 		.protects = event_protects(range), .key = range, .copied = &copied,
 	};
-	const bool moves = event_moves(space, range);
+	const bool moves = event_moves(space, range), remaps = event_remaps(space, range);
 	DECLARE_BITMAP(drops, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
@@ -483,7 +543,7 @@ static noinline void event_begin(struct wpt_space *space,
 		wpt_fork_event(space, range);
 
 	/* A harvest sees the event under way, or we see what it did. */
-	wpt_space_event_add(space, range, addr, end, moves);
+	wpt_space_event_add(space, range, addr, end, moves || remaps);
 	wpt_stat_inc(EVENTS);
 	trace_wptrack_event(space->id, addr, end, range->event);
 
@@ -497,6 +557,7 @@ static noinline void event_begin(struct wpt_space *space,
 		return;
 	ev.shares = !READ_ONCE(space->moves);
 	ev.still = ev.protects && wpt_shared_mprotects(space);
+	ev.migrates = event_migrates(range);
 	ev.holds = event_holds(range);
 	event_of_call(space, range, &ev);
 	if (event_carries(range)) {
@@ -551,5 +612,7 @@ void wpt_event_end(struct mmu_notifier *mn,
 		wpt_carry_end(space, range);
 	if (event_protects(range))
 		wpt_protect_end(space, range);
+	if (event_remaps(space, range) && wpt_space_event_met(space, range))
+		wpt_unseen_moves(space, range->start);
 	wpt_space_event_del(space, range);
 }

@@ -36,8 +36,8 @@ static bool event_away(struct wpt_chunk *chunk, unsigned int i, pte_t pte, pte_t
 	forks &= held ? !wpt_protect_file(pte) : wpt_pte_away(pte) && !wpt_pte_moves_file(pte);
 	/* Over that of another event it would have to be looked at again. */
 	alone = ev->protects && READ_ONCE(chunk->protect) == wpt_chunk_events(chunk);
-	/* Huge pages of files are armed, and nothing else. */
-	if (forks || (alone && held && (ptep || !wpt_protect_file(pte))))
+	/* Huge pages of files are armed, and nothing else, but those of hugetlb. */
+	if (forks || (alone && held && (ptep || ev->hugetlb || !wpt_protect_file(pte))))
 		return false;
 	wpt_chunk_clear_away(chunk, i);
 	if (ev->took && (wpt_pte_away(pte) || held)) {

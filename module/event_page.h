@@ -26,6 +26,8 @@ enum wpt_event_kind {
  * @still: nobody can fault meanwhile, so that what is empty stays so
  * @shares: so that they do, they may be made shared
  * @dontneed: of pages of files that are clean only the ptes are taken: see drop.c
+ * @hugetlb: the entry is one of hugetlb
+ * @migrates: it may be one of migration
  * @holds: whoever sends it has locked the page that it is about: what is empty stays so
  * @keeps_file: what it takes stays in the file
  * @file:  if known, the file behind its range
@@ -45,6 +47,8 @@ struct wpt_event {
 	bool still;
 	bool shares;
 	bool dontneed;
+	bool hugetlb;
+	bool migrates;
 	bool holds;
 	bool keeps_file;
 	struct wpt_backing file;

@@ -46,13 +46,15 @@ static bool required_only = true;
 /**
  * struct wpt_hook_group - hooks that ftrace places at once: all, or none
  * @ops:    calls the hook at whose function it is called
- * @filled: it has hooks
+ * @hooks:  they
+ * @nr:     how many there are
  * @broken: it lacks one
  * @placed: they are there now
  */
 struct wpt_hook_group {
 	struct ftrace_ops ops;
-	bool filled;
+	const struct wpt_hook *hooks[4];
+	unsigned int nr;
 	bool broken;
 	bool placed;
 };
@@ -64,11 +66,13 @@ static void notrace group_called(unsigned long ip, unsigned long parent_ip,
 				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
 {
 	struct wpt_hook_group *group = container_of(ops, struct wpt_hook_group, ops);
-	struct wpt_hook *hook;
+	const struct wpt_hook *hook;
+	unsigned int i;
 
-	list_for_each_entry(hook, &hooks, node) {
-		if (hook->group == group && ip - hook->addr < HOOK_ENTRY) {
-			hook->ops.func(ip, parent_ip, &hook->ops, fregs);
+	for (i = 0; i < group->nr; i++) {
+		hook = group->hooks[i];
+		if (ip - hook->addr < HOOK_ENTRY) {
+			hook->ops.func(ip, parent_ip, ops, fregs);
 			return;
 		}
 	}
@@ -91,11 +95,12 @@ static void join_group(struct wpt_hook *hook)
 
 	if (hook->ops.flags & FTRACE_OPS_FL_IPMODIFY)
 		group = &redirecting;
-	if (ftrace_set_filter_ip(&group->ops, hook->addr, 0, !group->filled)) {
+	if (WARN_ON_ONCE(group->nr == ARRAY_SIZE(group->hooks)) ||
+	    ftrace_set_filter_ip(&group->ops, hook->addr, 0, !group->nr)) {
 		group->broken = true;
 		return;
 	}
-	group->filled = true;
+	group->hooks[group->nr++] = hook;
 	hook->group = group;
 }
 
@@ -211,7 +216,7 @@ static void place_group(struct wpt_hook_group *group)
 {
 	struct wpt_hook *hook;
 
-	if (group->placed || group->broken || !group->filled)
+	if (group->placed || group->broken || !group->nr)
 		return;
 	list_for_each_entry(hook, &hooks, node)
 		if (hook->group == group && hook->placed)
@@ -378,7 +383,7 @@ void wpt_hook_exit(void)
 	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
-		if (groups[i]->filled)
+		if (groups[i]->nr)
 			static_call(wpt_ftrace_free_filter)(&groups[i]->ops);
 	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);

@@ -44,7 +44,8 @@ static enum huge_state huge_state(const struct wpt_piece *p, pte_t pte)
 	if (p->chunk && wpt_bits_full(p->chunk->dirty))
 		return HUGE_WRITTEN;
 	if (!p->chunk || (wpt_bits_empty(p->chunk->dirty) &&
-			  (wpt_bits_full(p->chunk->armed) ||
+			  ((wpt_bits_full(p->chunk->armed) &&
+			    !wpt_chunk_any_away(p->chunk)) ||
 			   (wpt_bits_empty(p->chunk->armed) &&
 			    !wpt_chunk_any_hazy(p->chunk)))))
 		return wpt_page_written(p, i, pte) ? HUGE_WRITTEN : HUGE_CLEAN;
@@ -258,8 +259,8 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 	pte_t pte;
 	u64 cat;
 
-	if (p->chunk && p->trackable && !is_vm_hugetlb_page(p->vma) &&
-	    (p->vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE) {
+	if (p->chunk && p->trackable && (p->vma->vm_flags & VM_WRITE) &&
+	    (is_vm_hugetlb_page(p->vma) || !(p->vma->vm_flags & VM_SHARED))) {
 		wpt_protect_resume_huge(p->chunk, pmdp);
 		pmd = READ_ONCE(*pmdp);
 	}

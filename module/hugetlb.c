@@ -9,6 +9,7 @@
 #include <linux/hugetlb.h>
 
 #include "compat/hugetlb.h"
+#include "copy.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "pte.h"
@@ -45,6 +46,19 @@ static noinline notrace void log_fault(const struct wpt_hugetlb_fault *f,
 	rcu_read_unlock();
 }
 
+static noinline notrace void note_unshare(const struct wpt_hugetlb_fault *f)
+{
+	struct wpt_space *space;
+
+	if (!mm_has_notifiers(f->mm))
+		return;
+	rcu_read_lock();
+	space = wpt_space_find(f->mm);
+	if (space)
+		wpt_copy_note(space, f->addr & PMD_MASK, true);
+	rcu_read_unlock();
+}
+
 static void notrace hook_hugetlb_wp(unsigned long ip, unsigned long parent_ip,
 				    struct ftrace_ops *ops,
 				    wpt_ftrace_regs *fregs)
@@ -52,8 +66,10 @@ static void notrace hook_hugetlb_wp(unsigned long ip, unsigned long parent_ip,
 	struct wpt_hugetlb_fault f = wpt_hugetlb_fault_of(fregs);
 	bool marked;
 
-	if (!f.write)
+	if (!f.write) {
+		note_unshare(&f);
 		return;
+	}
 	marked = wpt_pte_marked(READ_ONCE(*f.ptep));
 	if (marked || mm_has_notifiers(f.mm))
 		log_fault(&f, marked);

@@ -9,7 +9,8 @@
  *
  * It is as true as when it was noted, if the page has not been shared since, and is the same.
  * Both need an event that is no change of protection, and each of these ends it: when it
- * begins, with the page table locked.  Nothing is noted while another event is under way, or
+ * begins, with the page table locked, the page is given back, unless that it may be shared
+ * is all that still tells that it was not written.  Nothing is noted while another event is under way, or
  * has begun but not been counted by then: that one is still to lock the page table.
  */
 #include "arm.h"
@@ -28,23 +29,19 @@ bool wpt_lend_used;
  * @page:  it, anonymous
  *
  * Nothing happens if another event is under way in the chunk, or if memory is short.
- *
- * Return: true if it is so.
  */
-bool wpt_lend(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep, struct page *page)
+void wpt_lend(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep, struct page *page)
 {
 	if (!WPT_PAGE_LENDS || wpt_page_may_be_shared(page) ||
 	    READ_ONCE(chunk->protect) != wpt_chunk_events(chunk) ||
 	    !wpt_chunk_set_lent(chunk, i))
-		return false;
+		return;
 	wpt_protect_hide(ptep, page);
-	if (!wpt_page_may_be_shared(page)) {
+	if (wpt_page_may_be_shared(page))
+		WRITE_ONCE(wpt_lend_used, true);
+	else
 		/* Somebody has pinned it. */
 		wpt_chunk_clear_lent(chunk, i, 1);
-		return false;
-	}
-	WRITE_ONCE(wpt_lend_used, true);
-	return true;
 }
 
 /**
@@ -63,6 +60,25 @@ void notrace wpt_lend_back(struct wpt_chunk *chunk, unsigned int i, pte_t pte)
 	page = pte_present(pte) ? wpt_pte_page(pte) : NULL;
 	if (page && wpt_page_anon(page) && wpt_page_may_be_shared(page))
 		wpt_page_set_own(page);
+}
+
+/**
+ * wpt_lend_event() - another event than a change of protection begins
+ * @chunk: the chunk, in which it has been counted, and has looked at its pages
+ * @i:     its first page
+ * @n:     its end
+ * @ptep:  the pte of the first, locked
+ */
+void wpt_lend_event(struct wpt_chunk *chunk, unsigned int i, unsigned int n, pte_t *ptep)
+{
+	for (; i < n; i++, ptep++) {
+		if (!wpt_chunk_lent(chunk, i))
+			continue;
+		if (test_bit(i, chunk->armed) && wpt_chunk_away(chunk, i))
+			wpt_chunk_clear_lent(chunk, i, 1);
+		else
+			wpt_lend_back(chunk, i, ptep_get(ptep));
+	}
 }
 
 /**

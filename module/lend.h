@@ -10,8 +10,9 @@
 
 extern bool wpt_lend_used;
 
-bool wpt_lend(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep, struct page *page);
+void wpt_lend(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep, struct page *page);
 void wpt_lend_back(struct wpt_chunk *chunk, unsigned int i, pte_t pte);
+void wpt_lend_event(struct wpt_chunk *chunk, unsigned int i, unsigned int n, pte_t *ptep);
 void wpt_lend_fault(const struct vm_fault *vmf);
 
 /* Has any page been lent since the module was loaded? */

@@ -349,6 +349,20 @@ static enum wpt_stop page_arm_clean(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/*
+ * An empty page is clean after all, though an event has passed over it: what that can have
+ * left is known.  So the next scan need not look.
+ */
+static void page_not_hazy(struct wpt_harvest *h, struct wpt_piece *p, unsigned long addr)
+{
+	const unsigned int i = wpt_page_index(addr);
+
+	wpt_chunk_clear_hazy(p->chunk, i, 1);
+	smp_mb__after_atomic();
+	if (wpt_space_event_over(h->t->space, addr, addr + PAGE_SIZE))
+		wpt_chunk_set_hazy(p->chunk, i);
+}
+
 /* Written pages, one by one: a bit each, that of @addr first.  @ptep: its pte, or NULL. */
 static noinline enum wpt_stop pages_written(struct wpt_harvest *h, struct wpt_piece *p,
 					    unsigned long addr, pte_t *ptep,
@@ -478,6 +492,8 @@ enum wpt_stop wpt_first_reset(struct wpt_harvest *h, struct wpt_piece *p,
 	}
 	if (wpt_chunk_away(p->chunk, i))
 		page_resume(p, i, ptep);
+	if (unlikely(wpt_chunk_hazy(p->chunk, i)) && wpt_pte_empty(pte))
+		page_not_hazy(h, p, addr);
 	if (wpt_pte_empty(pte) || test_bit(i, p->chunk->armed))
 		return WPT_GO_ON;
 	/* One that is held is counted when it is found written, the next time. */
@@ -519,6 +535,9 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 				return stop;
 		} else if (p->chunk && wpt_chunk_away(p->chunk, i)) {
 			page_resume(p, i, ptep);
+		} else if (h->reset && p->chunk && wpt_chunk_hazy(p->chunk, i) &&
+			   wpt_pte_empty(pte)) {
+			page_not_hazy(h, p, addr);
 		}
 		if (written || h->t->lost || p->unknown ||
 		    (p->pending && test_bit(i, p->pending->b)))

@@ -37,6 +37,10 @@
  * another event.  A reset leaves pages alone that it cannot mark: somebody may have passed the
  * hook and go on with the pte as he has found it.
  *
+ * Entries of hugetlb become writable by a write fault alone, whoever has the page, and by
+ * mprotect() in shared mappings, where shared.c sees to it.  But a debugger may write through
+ * others (Linux 7.2), so that the same is done to private ones, by mprotect() alone.
+ *
  * A page in a mapping without write permission may be written in the fault that brings it
  * back from swap, by a debugger, and be read-only again at once.  The reverse map knows
  * no mappings, so nothing is carried over that, and no page is armed again by an event, in
@@ -46,6 +50,7 @@
 #include <linux/sched.h>
 
 #include "arm.h"
+#include "carry.h"
 #include "chunk_bits.h"
 #include "compat/anon.h"
 #include "lend.h"
@@ -237,10 +242,27 @@ void wpt_protect_share_huge(pmd_t *pmdp)
 }
 
 /**
+ * wpt_protect_share_hugetlb() - the same for one of hugetlb
+ * @pmdp: its entry, locked.  Nobody has a fault there: mprotect() is at work.
+ */
+void wpt_protect_share_hugetlb(pmd_t *pmdp)
+{
+	struct page *page = armed_page(wpt_pmd_as_pte(READ_ONCE(*pmdp)));
+	pmdval_t pmd;
+
+	if (!page || wpt_page_may_be_shared(page))
+		return;
+	/* As for a small page: see wpt_protect_hide(). */
+	pmd = xchg(&pmdp->pmd, 0);
+	wpt_page_try_share_hugetlb(page);
+	WRITE_ONCE(pmdp->pmd, pmd);
+}
+
+/**
  * wpt_protect_resume_huge() - pages that are away and were not written are armed if they
  *                             are back, in a huge entry
  * @chunk: their chunk
- * @pmdp:  the entry, locked, of a private mapping with write permission
+ * @pmdp:  the entry, locked, of hugetlb or of a private mapping; with write permission
  */
 void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp)
 {
@@ -251,7 +273,9 @@ void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp)
 	if (!wpt_chunk_any_away(chunk))
 		return;
 	pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
-	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || !wpt_protect_held(pte))
+	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) ||
+	    (!wpt_protect_held(pte) &&
+	     (!wpt_carry_back(pte) || test_bit(WPT_CHUNK_READONLY, &chunk->flags))))
 		return;
 	/* Those that are not away have lost the mark for another reason. */
 	for (w = 0; w < WPT_CHUNK_WORDS; w++) {
@@ -268,7 +292,7 @@ void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp)
  * is locked, and @pte what it says.  Returns false if memory is short.
  */
 static bool keep_page(struct wpt_chunk *chunk, const struct vm_area_struct *vma,
-		      unsigned int i, pte_t *ptep, pte_t pte)
+		      unsigned int i, pte_t *ptep, pte_t pte, bool huge)
 {
 	struct page *page = wpt_pte_page(pte);
 
@@ -277,7 +301,7 @@ static bool keep_page(struct wpt_chunk *chunk, const struct vm_area_struct *vma,
 		return wpt_chunk_set_away(chunk, i);
 	wpt_chunk_clear_away(chunk, i);
 	/* As before: all that is marked is armed. */
-	if (page && wpt_page_anon(page) && wpt_page_reused(page))
+	if (page && wpt_page_anon(page) && (huge || wpt_page_reused(page)))
 		wpt_page_own(page);
 	else
 		wpt_lend_back(chunk, i, pte);
@@ -305,7 +329,7 @@ static void keep_pages(struct wpt_chunk *chunk, const struct vm_area_struct *vma
 			held = wpt_protect_held(pte);
 		}
 		if (held) {
-			if (!keep_page(chunk, vma, i, ptep, pte))
+			if (!keep_page(chunk, vma, i, ptep, pte, huge))
 				break;
 			nr++;
 		} else if (wpt_chunk_away(chunk, i)) {
@@ -336,7 +360,7 @@ static void keep_piece(struct wpt_chunk *chunk, const struct vm_area_struct *vma
 
 /* Part of a chunk and of a mapping. */
 static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
-			  const struct vm_area_struct *vma, unsigned long start,
+			  struct vm_area_struct *vma, unsigned long start,
 			  unsigned long end)
 {
 	unsigned long next;
@@ -354,7 +378,8 @@ static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
 		break;
 	case WPT_PMD_HUGE:
 		/* In parts it would have been split. */
-		if (end - start != WPT_CHUNK_SIZE || (vma->vm_flags & VM_SHARED))
+		if (end - start != WPT_CHUNK_SIZE ||
+		    ((vma->vm_flags & VM_SHARED) && !is_vm_hugetlb_page(vma)))
 			return;
 		ptl = pmd_lock(space->mm, pmdp);
 		if (wpt_pmd_is_huge(READ_ONCE(*pmdp)) &&
@@ -365,6 +390,20 @@ static void protect_piece(struct wpt_space *space, struct wpt_chunk *chunk,
 	default:
 		break;
 	}
+}
+
+/* All small pages of huge ones that are lent are given back; their ptes are locked. */
+static void own_lent(struct wpt_space *space, unsigned long addr, pte_t *ptep)
+{
+	struct wpt_chunk *chunk;
+	unsigned int i;
+
+	rcu_read_lock();
+	chunk = wpt_record_chunk(&space->rec, addr);
+	if (chunk && READ_ONCE(chunk->lent))
+		for (i = 0, ptep -= wpt_page_index(addr); i < WPT_CHUNK_PAGES; i++, ptep++)
+			wpt_lend_back(chunk, i, ptep_get(ptep));
+	rcu_read_unlock();
 }
 
 /*
@@ -386,6 +425,7 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
 	ptep = wpt_pte_offset_map_lock(space->mm, pmdp, addr, &ptl);
 	if (!ptep)
 		return WPT_OWN_DONE;
+	own_lent(space, addr, ptep);
 	for (pte = ptep; addr < end; addr += PAGE_SIZE, pte++) {
 		if (!pte_present(ptep_get(pte))) {
 			if (pte == ptep)
@@ -461,7 +501,7 @@ void wpt_protect_end(struct wpt_space *space, const struct mmu_notifier_range *r
 	       vma->vm_start < range->end) {
 		addr = max(addr, vma->vm_start);
 		end = min(range->end, vma->vm_end);
-		if (is_vm_hugetlb_page(vma) || !wpt_vma_trackable(vma)) {
+		if (!wpt_vma_trackable(vma)) {
 			addr = end;
 		} else {
 			rcu_read_lock();

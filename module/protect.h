@@ -16,6 +16,7 @@ void wpt_protect_unshared(pte_t *ptep, struct page *page);
 void wpt_protect_hide(pte_t *ptep, struct page *page);
 void wpt_protect_share(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep);
 void wpt_protect_share_huge(pmd_t *pmdp);
+void wpt_protect_share_hugetlb(pmd_t *pmdp);
 void wpt_protect_resume_huge(struct wpt_chunk *chunk, pmd_t *pmdp);
 void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned long end);
 void wpt_protect_end(struct wpt_space *space, const struct mmu_notifier_range *range);

@@ -5,7 +5,8 @@
  * want to know of the first write to a page get read-only ptes, by a protection of the
  * mapping (vm_page_prot) that lacks write permission, and the write fault adds it.  The
  * kernel does that for soft-dirty and for userfaultfd's write protection as well.  Here it
- * is done to tracked memory of tmpfs: memfd, shared anonymous and System V memory.
+ * is done to tracked memory of tmpfs: memfd, shared anonymous and System V memory; and to
+ * that of hugetlb.
  *
  * Only precision depends on this.  It goes away whenever the kernel computes a protection
  * anew, and comes back with the next reset.  mprotect() computes one, and then puts it into
@@ -45,6 +46,17 @@ static bool is_tmpfs(const struct vm_area_struct *vma)
 	return S_ISREG(inode->i_mode) && inode->i_sb->s_magic == TMPFS_MAGIC;
 }
 
+/*
+ * What becomes of the protection in hugetlb?  It asks for write permission where it makes an
+ * entry writable, so that only mprotect() gives what it finds here, and migration.
+ */
+static bool is_lowerable(struct vm_area_struct *vma)
+{
+	if (is_vm_hugetlb_page(vma))
+		return (vma->vm_flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE);
+	return is_tmpfs(vma);
+}
+
 static bool is_writable(const struct vm_area_struct *vma)
 {
 	return pgprot_val(READ_ONCE(vma->vm_page_prot)) & _PAGE_RW;
@@ -62,7 +74,7 @@ void wpt_shared_lower(struct wpt_space *space, struct vm_area_struct *vma)
 {
 	pgprot_t prot = READ_ONCE(vma->vm_page_prot);
 
-	if (!is_tmpfs(vma) || !(pgprot_val(prot) & _PAGE_RW))
+	if (!is_lowerable(vma) || !(pgprot_val(prot) & _PAGE_RW))
 		return;
 	if (!READ_ONCE(space->lowered))
 		WRITE_ONCE(space->lowered, true);
@@ -78,9 +90,9 @@ void wpt_shared_lower(struct wpt_space *space, struct vm_area_struct *vma)
  * these they ask vma_wants_writenotify(), which says no as soon as the protection is
  * another than the permissions of the mapping give.
  */
-bool wpt_shared_lowered(const struct vm_area_struct *vma)
+bool wpt_shared_lowered(struct vm_area_struct *vma)
 {
-	return is_tmpfs(vma) && !is_writable(vma);
+	return is_lowerable(vma) && !is_writable(vma);
 }
 
 static bool others_track(const struct wpt_space *space, const struct vm_area_struct *vma)
@@ -111,7 +123,8 @@ unsigned long wpt_shared_restore(struct wpt_space *space, struct mm_struct *mm,
 	if (!mm || !READ_ONCE(space->lowered))
 		return end;
 	while (start < end && (vma = find_vma(mm, start)) && vma->vm_start < end) {
-		if (is_tmpfs(vma) && !is_writable(vma) && wpt_vma_walkable(vma) &&
+		if (is_lowerable(vma) && !is_writable(vma) &&
+		    (is_vm_hugetlb_page(vma) || wpt_vma_walkable(vma)) &&
 		    !others_track(space, vma))
 			static_call(wpt_set_page_prot)(vma);
 		start = vma->vm_end;
@@ -152,7 +165,7 @@ static void notrace hook_change_protection(unsigned long ip, unsigned long paren
 		if (READ_ONCE(space->mprotects) != mprotects)
 			WRITE_ONCE(space->mprotects, mprotects);
 		if (mprotects && (vma->vm_flags & VM_SHARED) && is_covered(space, vma) &&
-		    !is_vm_hugetlb_page(vma) && wpt_vma_trackable(vma)) {
+		    wpt_vma_trackable(vma)) {
 			wpt_shared_lower(space, vma);
 			if (!is_writable(vma))
 				wpt_change_protection_readonly(fregs);

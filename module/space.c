@@ -203,7 +203,7 @@ int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set)
  * @key:   what tells it from others that are under way
  * @start: first address
  * @end:   end (exclusive)
- * @mover: it may fill empty pages elsewhere, and tell nobody
+ * @mover: it may fill empty pages elsewhere, and tell nobody, or move ptes there
  *
  * A full barrier: a harvest sees the event under way, or the caller sees what it
  * did.  Does not sleep.
@@ -212,16 +212,18 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 			 unsigned long start, unsigned long end, bool mover)
 {
 	struct wpt_event_slot *slot;
-	bool spoilt;
+	bool spoilt, met;
 	unsigned int i;
 
 	spin_lock(&space->event_lock);
-	spoilt = space->events_unplaced;
+	spoilt = met = space->events_unplaced;
 	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
 		slot = &space->event_slot[i];
 		if (mover || slot->mover || (slot->start < end && start < slot->end)) {
 			WRITE_ONCE(slot->spoilt, true);
-			spoilt = true;
+			slot->met = met = true;
+			if (slot->frees != current)
+				spoilt = true;
 		}
 	}
 	i = find_first_zero_bit(&space->events_placed, WPT_EVENT_SLOTS);
@@ -231,13 +233,17 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 		slot->start = start;
 		slot->end = end;
 		slot->mover = mover;
+		slot->frees = NULL;
 		/* It may fill pages of its own range, too. */
 		slot->spoilt = spoilt || mover;
+		slot->met = met;
 		slot->took = false;
 		/* After its key: see wpt_space_event_slot(). */
 		smp_store_release(&space->events_placed, space->events_placed | BIT(i));
 	} else {
 		space->events_unplaced++;
+		for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS)
+			space->event_slot[i].met = true;
 	}
 	spin_unlock(&space->event_lock);
 	atomic_inc(&space->events);
@@ -283,6 +289,45 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
 	else
 		space->events_unplaced--;
 	spin_unlock(&space->event_lock);
+}
+
+/**
+ * wpt_space_event_frees() - an event that has begun is the caller's own MADV_FREE
+ * @space: the space
+ * @key:   of the event
+ *
+ * What comes in its way from the same task, to split huge pages, is not hindered by it, which
+ * waits meanwhile.  Afterwards it makes nothing writable, and what was in swap empty at most.
+ */
+void wpt_space_event_frees(struct wpt_space *space, const void *key)
+{
+	struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
+
+	if (!slot)
+		return;
+	spin_lock(&space->event_lock);
+	slot->frees = current;
+	spin_unlock(&space->event_lock);
+}
+
+/**
+ * wpt_space_event_met() - was another event under way while a mover was?
+ * @space: the space
+ * @key:   of the latter, which is still under way
+ *
+ * Return: true also if that is not known.
+ */
+bool wpt_space_event_met(struct wpt_space *space, const void *key)
+{
+	const struct wpt_event_slot *slot = wpt_space_event_slot(space, key);
+	bool met;
+
+	if (!slot)
+		return true;
+	spin_lock(&space->event_lock);
+	met = slot->met;
+	spin_unlock(&space->event_lock);
+	return met;
 }
 
 /**

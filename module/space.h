@@ -41,9 +41,11 @@ struct wpt_cover {
  * @key:    what tells it from others
  * @start:  first address
  * @end:    end (exclusive)
- * @mover:  it may fill empty pages anywhere else
+ * @mover:  it may fill empty pages anywhere else, or move ptes there
+ * @frees:  whose MADV_FREE it is, or NULL
  * @spoilt: another one is or was under way over some of its pages, or may have filled
  *          them
+ * @met:    another one is or was under way: if one of them is a mover, anywhere
  * @took:   @pages are valid; only its own task looks at these
  * @drops:  all of them are of files and being reclaimed: they may become empty
  * @copies: its page is replaced by another one with the same contents
@@ -54,7 +56,9 @@ struct wpt_event_slot {
 	unsigned long start;
 	unsigned long end;
 	bool mover;
+	const struct task_struct *frees;	/* event_lock */
 	bool spoilt;
+	bool met;			/* event_lock */
 	bool took;
 	bool drops;
 	bool copies;
@@ -129,7 +133,9 @@ struct wpt_space *wpt_space_get(struct mm_struct *mm);
 void wpt_space_put(struct wpt_space *space);
 void wpt_space_event_add(struct wpt_space *space, const void *key,
 			 unsigned long start, unsigned long end, bool mover);
+void wpt_space_event_frees(struct wpt_space *space, const void *key);
 struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key);
+bool wpt_space_event_met(struct wpt_space *space, const void *key);
 bool wpt_space_event_spoilt(struct wpt_space *space, const struct wpt_event_slot *slot);
 void wpt_space_event_del(struct wpt_space *space, const void *key);
 bool wpt_space_event_alone(struct wpt_space *space, const void *key,

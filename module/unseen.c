@@ -103,6 +103,21 @@ void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long
 }
 
 /**
+ * wpt_unseen_remaps() - is an event mremap()'s, which moves ptes of shared memory?
+ * @space: the space
+ * @addr:  where they are moved from
+ */
+bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	if (current->mm != space->mm || !wpt_in_mremap())
+		return false;
+	vma = find_vma(space->mm, addr);
+	return vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED);
+}
+
+/**
  * wpt_unseen_moves() - mremap() may be moving pages without a pte
  * @space: the space
  * @addr:  where they are moved from
@@ -115,11 +130,6 @@ void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long
  */
 void wpt_unseen_moves(struct wpt_space *space, unsigned long addr)
 {
-	struct vm_area_struct *vma;
-
-	if (current->mm != space->mm || !wpt_in_mremap())
-		return;
-	vma = find_vma(space->mm, addr);
-	if (vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED))
+	if (wpt_unseen_remaps(space, addr))
 		wpt_unseen_hull(space, 0, PAGE_MASK, false);
 }

@@ -83,7 +83,7 @@ static noinline notrace void note_unshare(const struct vm_fault *vmf)
 	struct wpt_space *space = wpt_space_find(vmf->vma->vm_mm);
 
 	if (space)
-		wpt_copy_note(space, vmf);
+		wpt_copy_note(space, vmf->address & PAGE_MASK, false);
 }
 
 static __always_inline void tracked_fault(struct vm_fault *vmf, bool marked)

@@ -71,6 +71,15 @@ static inline void wpt_page_try_share(struct page *page, bool huge)
 #endif
 }
 
+static inline void wpt_page_try_share_hugetlb(struct page *page)
+{
+#ifdef WPT_HAVE_FOLIO_TRY_SHARE_ANON
+	(void)hugetlb_try_share_anon_rmap(page_folio(page));
+#else
+	wpt_page_try_share(page, true);
+#endif
+}
+
 /* The caller knows that it is the mapping's own. */
 static inline void wpt_page_set_own(struct page *page)
 {
@@ -115,6 +124,10 @@ static inline bool wpt_page_may_be_shared(struct page *page)
 }
 
 static inline void wpt_page_try_share(struct page *page, bool huge)
+{
+}
+
+static inline void wpt_page_try_share_hugetlb(struct page *page)
 {
 }
 

@@ -9,6 +9,11 @@
  * By somebody: for one who holds it in either way, by himself.  The bit is the kernel's
  * own since 5.3; real-time kernels have another lock.
  */
+static inline bool wpt_mmap_write_known(void)
+{
+	return !IS_ENABLED(CONFIG_PREEMPT_RT);
+}
+
 static inline bool wpt_mmap_write_held(struct mm_struct *mm)
 {
 #ifdef CONFIG_PREEMPT_RT

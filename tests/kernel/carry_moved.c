@@ -2,12 +2,14 @@
 /* Pages that are moved, or that another one takes the place of, and stay clean. */
 #define _GNU_SOURCE
 #include "carry.h"
+#include "maps.h"
 
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define NODES	2
+#define HUGE	3
 
 /* To the other node and back. */
 static void move(struct area a, int node)
@@ -49,6 +51,63 @@ START_TEST(pages_that_are_moved_stay_clean)
 		expect_exact(w, a, m, RESET);
 		settle(w, a);
 		marks_none(m);
+	}
+}
+END_TEST
+
+/* One page of each huge one stands for it. */
+static void move_huge(struct area a, int node)
+{
+	void *pages[HUGE];
+	int nodes[HUGE], status[HUGE], i;
+
+	for (i = 0; i < HUGE; i++) {
+		pages[i] = a.p + i * PMD;
+		nodes[i] = node;
+	}
+	must(syscall(SYS_move_pages, 0, HUGE, pages, nodes, status, 2 /* MPOL_MF_MOVE */));
+	for (i = 0; i < HUGE; i++)
+		ck_assert_int_eq(status[i], node);
+}
+
+static void no_hugetlb(void)
+{
+	hugetlb_pages(0);
+}
+
+START_TEST(huge_pages_that_are_moved_stay_clean)
+{
+	const bool shared = _i == 1;
+	struct marks *m = marks_new(HUGE * PMD_PAGES);
+	struct wptrack *w;
+	struct area a;
+	int fd, round;
+
+	if (access("/sys/devices/system/node/node1", F_OK))
+		skip("one node");
+	if (_i < 2) {
+		ck_assert(hugetlb_pages(4 * HUGE));
+		a = hugetlb(HUGE, shared, &fd);
+		touch_all(a);
+	} else {
+		a = thp(HUGE);
+	}
+	w = tracker_self();
+	track(w, a, _i < 2 ? 0 : WPTRACK_TRACK_KEEP_HUGE);
+	if (!(categories(w, a.p) & WPTRACK_PAGE_WPALLOWED))
+		skip("shared hugetlb cannot be armed before Linux 6.0");
+	settle(w, a);
+	for (round = 0; round < 6; round++) {
+		marks_none(m);
+		move_huge(a, round % NODES);
+		expect_clean(w, a);
+		move_huge(a, (round + 1) % NODES);
+		touch(a, round % HUGE * PMD_PAGES + round);
+		marks_set(m, round % HUGE * PMD_PAGES, PMD_PAGES);
+		expect_exact(w, a, m, GET);
+		move_huge(a, round % NODES);
+		expect_exact(w, a, m, RESET);
+		settle(w, a);
 	}
 }
 END_TEST
@@ -132,5 +191,7 @@ void carry_moved(Suite *s)
 	tcase_add_test(tc, a_reader_of_pages_that_are_shared_with_a_child);
 	tcase_add_test(tc, pages_that_are_moved_stay_clean);
 	tcase_add_test(tc, moved_and_forked);
+	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_loop_test(tc, huge_pages_that_are_moved_stay_clean, 0, 3);
 	tcase_add_test(tc, compaction_leaves_pages_clean);
 }
