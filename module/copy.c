@@ -19,7 +19,8 @@
  * fault is under; only who runs into it may take it away without, and the task whose fault
  * has failed would have to come as far without any other fault.
  *
- * The same goes for a huge page of hugetlb, by a fault of its own.
+ * The same goes for a huge page of hugetlb, by a fault of its own, which fails more often.  But
+ * who makes a hole next has no reference to a page that is private.
  *
  * The mark stays in the pte when such an event begins.  A page that is written and armed again
  * before KSM looks at its pte once more would have the same pte, and other contents.  But who

@@ -38,6 +38,7 @@
 #include "chunk.h"
 #include "chunk_bits.h"
 #include "compat/entry.h"
+#include "compat/hugetlb.h"
 #include "compat/mmaplock.h"
 #include "compat/syscall.h"
 #include "drop.h"
@@ -141,7 +142,7 @@ static bool event_remaps(const struct wpt_space *space,
 	/* Of hugetlb it says CLEAR. */
 	return (range->event == MMU_NOTIFY_UNMAP ||
 		(range->event == MMU_NOTIFY_CLEAR && range->end - range->start >= PMD_SIZE)) &&
-	       wpt_unseen_remaps(space, range->start);
+	       wpt_unseen_remaps(space, range->start, range->end);
 }
 
 /*
@@ -294,7 +295,7 @@ static bool event_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		mark_walk(space, chunk, start);
 	pte_unmap_unlock(ptep, ptl);
 	if (unseen)
-		wpt_unseen_moves(space, start);
+		wpt_unseen_moves(space, start, end);
 	return true;
 }
 
@@ -344,13 +345,14 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	 * mprotect(), see protect.c; migration: see carry.c; and a copy: see copy.c.
 	 */
 	if (huge && is_hugetlb(pmd)) {
-		if (ev.took && wpt_copy_keeps(ev.copies, wpt_pmd_as_pte(pmd))) {
+		if (ev.took && page && wpt_copy_keeps(ev.copies, wpt_pmd_as_pte(pmd)) &&
+		    wpt_page_refs(page) > wpt_hugetlb_expected_refs(page)) {
 			*ev.copied = true;
 		} else if (ev.kind == WPT_EVENT_CLEAR && !ev.migrates) {
 			ev.kind = ev.copies_huge ? WPT_EVENT_PROTECT : WPT_EVENT_UNMAP;
 			ev.took = NULL;
 			/* There are no faults, which would want to find the entry as it was. */
-			moving = wpt_unseen_remaps(space, start);
+			moving = wpt_unseen_remaps(space, start, end);
 		}
 		/* While mprotect() is at work nobody faults.  Others are not looked at here. */
 		if (ev.protects && !ev.still) {
@@ -376,7 +378,7 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
 	if (moving && huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT)))
-		wpt_unseen_moves(space, start);
+		wpt_unseen_moves(space, start, end);
 	return huge;
 }
 
@@ -392,8 +394,9 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 		wpt_unseen_hole(space, start, end);
 	else if (kind == WPT_EVENT_PROTECT && !ev->still)
 		wpt_unseen_hull(space, start, end, false);
-	else if (kind == WPT_EVENT_UNMAP)
-		wpt_unseen_moves(space, start);
+	/* Of hugetlb it says CLEAR. */
+	if (kind == WPT_EVENT_UNMAP || kind == WPT_EVENT_CLEAR)
+		wpt_unseen_moves(space, start, end);
 }
 
 /* The part [start, end) of one chunk. */
@@ -449,8 +452,8 @@ static void event_chunk(struct wpt_space *space, unsigned long start,
 	/* No page table: what was armed there is gone. */
 	event_pages(chunk, start, end, __pte(0), ev);
 	mark_walk(space, chunk, start);
-	if (ev->kind == WPT_EVENT_UNMAP)
-		wpt_unseen_moves(space, start);
+	if (ev->kind == WPT_EVENT_UNMAP || ev->kind == WPT_EVENT_CLEAR)
+		wpt_unseen_moves(space, start, end);
 }
 
 /*
@@ -613,6 +616,6 @@ void wpt_event_end(struct mmu_notifier *mn,
 	if (event_protects(range))
 		wpt_protect_end(space, range);
 	if (event_remaps(space, range) && wpt_space_event_met(space, range))
-		wpt_unseen_moves(space, range->start);
+		wpt_unseen_moves(space, range->start, range->end);
 	wpt_space_event_del(space, range);
 }

@@ -74,7 +74,9 @@ void wpt_lend_event(struct wpt_chunk *chunk, unsigned int i, unsigned int n, pte
 	for (; i < n; i++, ptep++) {
 		if (!wpt_chunk_lent(chunk, i))
 			continue;
-		if (test_bit(i, chunk->armed) && wpt_chunk_away(chunk, i))
+		/* Away, or it was until now and may be so again when the event ends. */
+		if (test_bit(i, chunk->armed) && !test_bit(i, chunk->dirty) &&
+		    !wpt_pte_armed(ptep_get(ptep)))
 			wpt_chunk_clear_lent(chunk, i, 1);
 		else
 			wpt_lend_back(chunk, i, ptep_get(ptep));

@@ -351,7 +351,8 @@ static enum wpt_stop page_arm_clean(struct wpt_harvest *h, struct wpt_piece *p,
 
 /*
  * An empty page is clean after all, though an event has passed over it: what that can have
- * left is known.  So the next scan need not look.
+ * left is known.  So the next scan need not look.  The page table is locked: what is filled
+ * and taken now is so by an event that is under way.
  */
 static void page_not_hazy(struct wpt_harvest *h, struct wpt_piece *p, unsigned long addr)
 {
@@ -535,7 +536,7 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 				return stop;
 		} else if (p->chunk && wpt_chunk_away(p->chunk, i)) {
 			page_resume(p, i, ptep);
-		} else if (h->reset && p->chunk && wpt_chunk_hazy(p->chunk, i) &&
+		} else if (h->reset && ptep && p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 			   wpt_pte_empty(pte)) {
 			page_not_hazy(h, p, addr);
 		}

@@ -222,7 +222,7 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 		if (mover || slot->mover || (slot->start < end && start < slot->end)) {
 			WRITE_ONCE(slot->spoilt, true);
 			slot->met = met = true;
-			if (slot->frees != current)
+			if (slot->frees != current || (current->flags & PF_MEMALLOC))
 				spoilt = true;
 		}
 	}
@@ -296,8 +296,8 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
  * @space: the space
  * @key:   of the event
  *
- * What comes in its way from the same task, to split huge pages, is not hindered by it, which
- * waits meanwhile.  Afterwards it makes nothing writable, and what was in swap empty at most.
+ * What comes in its way from the same task, to split huge pages but not for reclaim, is not
+ * hindered by it, which waits meanwhile.  Afterwards it makes nothing writable, and what was in swap empty at most.
  */
 void wpt_space_event_frees(struct wpt_space *space, const void *key)
 {

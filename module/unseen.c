@@ -105,22 +105,26 @@ void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long
 /**
  * wpt_unseen_remaps() - is an event mremap()'s, which moves ptes of shared memory?
  * @space: the space
- * @addr:  where they are moved from
+ * @start: where they are moved from: may begin before the mapping, at a page table's start
+ * @end:   its end
+ *
+ * Its own events come with the mmap_lock held, those of reclaim by the same task may not.
  */
-bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long addr)
+bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
 
-	if (current->mm != space->mm || !wpt_in_mremap())
+	if (current->mm != space->mm || (current->flags & PF_MEMALLOC) || !wpt_in_mremap())
 		return false;
-	vma = find_vma(space->mm, addr);
-	return vma && vma->vm_start <= addr && (vma->vm_flags & VM_SHARED);
+	vma = find_vma(space->mm, start);
+	return vma && vma->vm_start < end && (vma->vm_flags & VM_SHARED);
 }
 
 /**
  * wpt_unseen_moves() - mremap() may be moving pages without a pte
  * @space: the space
- * @addr:  where they are moved from
+ * @start: where they are moved from
+ * @end:   its end
  *
  * Nothing can take a mark along: they are swapped out or away for a moment, or were
  * dropped.  They may have been written, for a tracker at least that has not reset them
@@ -128,8 +132,8 @@ bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long addr)
  * nothing of it.  The place is not known here: all shared memory is unsure until it is
  * reset.  Called by who holds the mmap_lock for it.
  */
-void wpt_unseen_moves(struct wpt_space *space, unsigned long addr)
+void wpt_unseen_moves(struct wpt_space *space, unsigned long start, unsigned long end)
 {
-	if (wpt_unseen_remaps(space, addr))
+	if (wpt_unseen_remaps(space, start, end))
 		wpt_unseen_hull(space, 0, PAGE_MASK, false);
 }

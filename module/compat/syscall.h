@@ -31,14 +31,6 @@ static inline int wpt_syscall_nr(void)
 	return syscall_get_nr(current, task_pt_regs(current));
 }
 
-/* Is the current task, which is in a system call, in mremap()? */
-static inline bool wpt_in_mremap(void)
-{
-	if (in_ia32_syscall())
-		return wpt_syscall_nr() == WPT_NR_MREMAP_IA32;
-	return (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) == __NR_mremap;
-}
-
 /*
  * Is a system call itself at work?  Not what a task has to do on its way out of it, nor a
  * worker, nor a new thread: they have the number and the arguments, but by then there is a
@@ -48,6 +40,16 @@ static inline bool wpt_in_call(void)
 {
 	return !(current->flags & WPT_PF_WORKER) &&
 	       task_pt_regs(current)->ax == (unsigned long)-ENOSYS;
+}
+
+/* Is the current task in mremap()? */
+static inline bool wpt_in_mremap(void)
+{
+	if (!wpt_in_call())
+		return false;
+	if (in_ia32_syscall())
+		return wpt_syscall_nr() == WPT_NR_MREMAP_IA32;
+	return (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) == __NR_mremap;
 }
 
 /* Is the current task in fork() or the like? */

@@ -239,6 +239,24 @@ START_TEST(hugetlb_is_exact_while_its_protection_changes)
 }
 END_TEST
 
+START_TEST(hugetlb_that_moves_while_it_is_not_mapped_is_written)
+{
+	struct area a = huge_area(true), to = hole(PMD_PAGES, 0);
+	struct wptrack *w;
+
+	memset(a.p, 1, PAGES * PAGE);
+	need_tracking(a);
+	w = tracker_on(a);
+	track(w, to, 0);
+	touch(a, PMD_PAGES + 9);
+	/* Its file has it still. */
+	if (madvise(a.p + PMD, PMD, MADV_DONTNEED))
+		skip("MADV_DONTNEED of hugetlb came with Linux 5.18: %s", strerror(errno));
+	must((long)mremap(a.p + PMD, PMD, PMD, MREMAP_MAYMOVE | MREMAP_FIXED, to.p));
+	expect_all(w, to);
+}
+END_TEST
+
 START_TEST(hugetlb_moved_over_tracked_memory_is_written)
 {
 	struct area a = huge_area(is_shared(_i)), away;
@@ -399,6 +417,7 @@ void memory_hugetlb(Suite *s)
 	tcase_add_loop_test(tc, hugetlb_part_of_a_huge_page_stays_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_writes_by_another_process_and_events_lose_nothing, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_is_exact_while_its_protection_changes, 0, 6);
+	tcase_add_test(tc, hugetlb_that_moves_while_it_is_not_mapped_is_written);
 	tcase_add_loop_test(tc, hugetlb_moved_over_tracked_memory_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_moved_to_tracked_empty_memory_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_fork_keeps_both_sides_right, 0, 2);
