@@ -297,7 +297,8 @@ void wpt_space_event_del(struct wpt_space *space, const void *key)
  * @key:   of the event
  *
  * What comes in its way from the same task, to split huge pages but not for reclaim, is not
- * hindered by it, which waits meanwhile.  Afterwards it makes nothing writable, and what was in swap empty at most.
+ * hindered by it, which waits meanwhile.  Afterwards it makes nothing writable, and what was in
+ * swap empty at most.
  */
 void wpt_space_event_frees(struct wpt_space *space, const void *key)
 {

@@ -286,17 +286,17 @@ START_TEST(shared_memory_that_moves_while_it_is_not_mapped_is_written)
 	};
 	const enum map_kind kind = kinds[_i / 2];
 	struct wptrack *w = tracker_self();
-	/* With a page less before it the kernel begins where the page table does. */
-	const size_t less = _i % 2;
-	struct area to = hole(1100, less);
-	struct marks *m = marks_new(1100);
+	/* With a page less than a page table has the kernel begins where that does. */
+	const size_t less = _i % 2, pages = less ? PMD_PAGES - less : 600;
+	struct area to = hole(pages, less);
+	struct marks *m = marks_new(pages);
 	struct map map;
 
 	if (kind == MAP_KIND_EXT4 && !ext4_dir())
 		skip("no ext4 scratch disk");
-	map = map_make(kind, 1100, less);
-	track(w, (struct area){ map.a.p - less * PAGE, 1100 + less }, 0);
-	track(w, (struct area){ to.p - less * PAGE, 1100 + less }, 0);
+	map = map_make(kind, pages, less);
+	track(w, (struct area){ map.a.p - less * PAGE, pages + less }, 0);
+	track(w, (struct area){ to.p - less * PAGE, pages + less }, 0);
 	reset(w, map.a);
 	touch_random(map.a, m, 5);
 	if (map.fd >= 0)
