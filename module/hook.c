@@ -18,6 +18,8 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "collapse.h"
@@ -27,6 +29,7 @@
 #include "hugetlb.h"
 #include "shared.h"
 #include "split.h"
+#include "swapin.h"
 #include "sym.h"
 
 static bool unsafe_no_hook;
@@ -40,6 +43,9 @@ MODULE_PARM_DESC(unsafe_no_hook,
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
 static atomic_t hook_users = ATOMIC_INIT(0);
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
+/* Tasks that are in functions of ours instead of the kernel's. */
+static atomic_t inside = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
 /* The self-test at load needs one hook, and loading is to be quick. */
 static bool required_only = true;
 
@@ -53,7 +59,7 @@ static bool required_only = true;
  */
 struct wpt_hook_group {
 	struct ftrace_ops ops;
-	const struct wpt_hook *hooks[4];
+	const struct wpt_hook *hooks[6];
 	unsigned int nr;
 	bool broken;
 	bool placed;
@@ -338,6 +344,22 @@ void wpt_hook_ready(void)
 	required_only = false;
 }
 
+/**
+ * wpt_hook_enter() - a function of ours runs instead of one of the kernel's, and may sleep
+ *
+ * The first thing that it does; the last is wpt_hook_leave().
+ */
+void wpt_hook_enter(void)
+{
+	atomic_inc(&inside);
+}
+
+void wpt_hook_leave(void)
+{
+	if (atomic_dec_and_test(&inside))
+		wake_up(&inside_wait);
+}
+
 /* For the statistics. */
 bool wpt_hook_installed(void)
 {
@@ -365,6 +387,7 @@ int wpt_hook_init(void)
 	wpt_collapse_init();
 	wpt_hugetlb_init();
 	wpt_shared_init();
+	wpt_swapin_init();
 	if (unsafe_no_hook) {
 		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
@@ -374,6 +397,8 @@ int wpt_hook_init(void)
 
 /**
  * wpt_hook_exit() - remove the hooks; no user is left
+ *
+ * Returns when nobody is in a function that stands for one of the kernel's.
  */
 void wpt_hook_exit(void)
 {
@@ -390,5 +415,8 @@ void wpt_hook_exit(void)
 		if (hook->direct)
 			static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
 	}
-	wpt_split_exit();
+	/* Whoever was sent here has arrived: ftrace has waited for that. */
+	wait_event(inside_wait, !atomic_read(&inside));
+	/* The last may still be on their way out. */
+	synchronize_rcu_tasks();
 }

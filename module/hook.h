@@ -51,6 +51,8 @@ int wpt_hook_offer(struct wpt_hook *hook);
 int wpt_hook_get(void);
 void wpt_hook_put(void);
 void wpt_hook_ready(void);
+void wpt_hook_enter(void);
+void wpt_hook_leave(void);
 bool wpt_hook_installed(void);
 bool wpt_hook_unsafe(void);
 

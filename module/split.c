@@ -28,7 +28,6 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
-#include <linux/wait.h>
 
 #include "bits.h"
 #include "compat/anon.h"
@@ -49,10 +48,6 @@
 static struct mutex locks[1 << LOCK_BITS];
 
 static bool offered;
-
-/* Tasks that are in functions of ours instead of the kernel's. */
-static atomic_t inside = ATOMIC_INIT(0);
-static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
 
 struct split {
 	struct mm_struct *mm;
@@ -367,12 +362,6 @@ static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
 	return ret;
 }
 
-static void leave(void)
-{
-	if (atomic_dec_and_test(&inside))
-		wake_up(&inside_wait);
-}
-
 /* Instead of do_huge_pmd_wp_page(). */
 static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
 {
@@ -380,7 +369,7 @@ static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
 	enum huge_wp what = HUGE_WP_PASS;
 	vm_fault_t ret = 0;
 
-	atomic_inc(&inside);
+	wpt_hook_enter();
 	if (wpt_fault_is_write(vmf))
 		what = huge_wp_look(vmf, &seen);
 	if (what == HUGE_WP_SPLIT) {
@@ -390,7 +379,7 @@ static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
 	} else if (what == HUGE_WP_PASS) {
 		ret = static_call(wpt_huge_wp_page)WPT_HUGE_WP_ARGS(vmf, seen);
 	}
-	leave();
+	wpt_hook_leave();
 	return ret;
 }
 
@@ -402,7 +391,7 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 	};
 	struct mutex *lock = lock_of(s.mm, s.addr);
 
-	atomic_inc(&inside);
+	wpt_hook_enter();
 	/* Who comes with a page locked must not wait for who wants to lock it. */
 	if (!freeze && mutex_trylock(lock)) {
 		split_run(&s, vma WPT_SPLIT_LAST_ARG);
@@ -411,7 +400,7 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 		static_call(wpt_split_huge_pmd)(vma, pmdp, addr, freeze
 						WPT_SPLIT_LAST_ARG);
 	}
-	leave();
+	wpt_hook_leave();
 }
 
 static bool notrace tracked(struct mm_struct *mm)
@@ -505,15 +494,4 @@ int wpt_split_init(void)
 			return 0;
 	offered = true;
 	return 0;
-}
-
-/**
- * wpt_split_exit() - wait until nobody is in here; the hooks are gone
- */
-void wpt_split_exit(void)
-{
-	/* Whoever was sent here has arrived: ftrace has waited for that. */
-	wait_event(inside_wait, !atomic_read(&inside));
-	/* The last may still be on their way out. */
-	synchronize_rcu_tasks();
 }

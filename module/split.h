@@ -10,13 +10,11 @@
 
 #ifdef CONFIG_TRANSPARENT_HUGEPAGE
 int wpt_split_init(void);
-void wpt_split_exit(void);
 bool wpt_split_ready(void);
 const char *wpt_split_why_not(void);
 bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr);
 #else
 static inline int wpt_split_init(void) { return 0; }
-static inline void wpt_split_exit(void) { }
 static inline bool wpt_split_ready(void) { return false; }
 static inline const char *wpt_split_why_not(void)
 {

@@ -10,8 +10,7 @@
  * pages lose that when they go, as fork() takes it.  Who writes to them finds out again, as
  * for pages whose protection has changed: see protect.c.  UFFDIO_MOVE does not, and refuses
  * what may be shared; when it comes, whatever belongs to nobody else is given back.
- * It comes back writable all the same if the cache of the swap is bypassed (zram; so does
- * 6.12, and 7.2 does not), or if its place is freed at once, as when swap is half full.
+ * Where the entry is not asked: swapin.c.
  */
 #include <linux/kernel.h>
 #include <linux/pagemap.h>
@@ -45,8 +44,13 @@ DEFINE_STATIC_CALL(wpt_swap_count, no_count);
 
 static bool ready;	/* both are there */
 
-/* What is in the cache of an entry, in a pte whose page table is locked. */
-static struct page *cached(pte_t pte)
+/**
+ * wpt_swap_cached() - what is in the cache of the swap
+ * @pte: an entry of swap, with its page table or its device held
+ *
+ * Return: a page, with a reference; or NULL.
+ */
+struct page *wpt_swap_cached(pte_t pte)
 {
 	struct page *page = static_call(wpt_swap_cache)(wpt_entry(pte), NULL, 0);
 
@@ -72,7 +76,7 @@ bool wpt_swap_held(pte_t pte)
 	struct page *page;
 	bool held;
 
-	page = cached(pte);
+	page = wpt_swap_cached(pte);
 	if (!page)
 		return false;
 	held = wpt_page_maybe_pinned(page) || wpt_page_held(page, 1);
@@ -85,7 +89,7 @@ bool wpt_swap_held(pte_t pte)
 /* A write would copy it if it may be shared. */
 static bool is_copied(pte_t pte)
 {
-	struct page *page = cached(pte);
+	struct page *page = wpt_swap_cached(pte);
 	bool copied = page && !wpt_page_reused(page);
 
 	if (page)
@@ -118,7 +122,7 @@ static enum wpt_own own_entry(pte_t *ptep, pte_t pte)
 
 	if (pte_swp_exclusive(pte) || static_call(wpt_swap_count)(wpt_entry(pte)) != 1)
 		return WPT_OWN_DONE;
-	page = cached(pte);
+	page = wpt_swap_cached(pte);
 	if (!page) {
 		set_pte(ptep, pte_swp_mkexclusive(pte));
 		return WPT_OWN_DONE;

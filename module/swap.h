@@ -13,6 +13,7 @@ enum wpt_own {
 };
 
 bool wpt_swap_ready(void);
+struct page *wpt_swap_cached(pte_t pte);
 bool wpt_swap_held(pte_t pte);
 void wpt_swap_share(pte_t *ptep);
 enum wpt_own wpt_swap_own(pte_t *ptep);

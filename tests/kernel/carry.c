@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Pages that go to swap and stay clean; and all that can happen to them meanwhile, of which
- * nothing may be lost.  Those that are moved: carry_moved.c.
+ * nothing may be lost.  Those that are moved: carry_moved.c; what keeps away
+ * from the cache of the swap: carry_cache.c.
  */
 #define _GNU_SOURCE
 #include "carry.h"
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 
 /* All of it is clean and, but for pages that somebody holds just now, in swap. */
-static void out(struct wptrack *w, struct area a)
+void carry_out(struct wptrack *w, struct area a)
 {
 	struct wptrack_scan_opts o = {
 		.sz = sizeof(o),
@@ -127,7 +128,7 @@ START_TEST(pages_in_swap_stay_clean)
 	int round;
 
 	for (round = 0; round < 3; round++) {
-		out(w, a);
+		carry_out(w, a);
 		expect_clean(w, a);
 		touch_random(a, m, 6);
 		expect_exact(w, a, m, GET);
@@ -145,7 +146,7 @@ START_TEST(what_was_written_before_is_written)
 	struct area a = carry_begin(&w);
 
 	touch_random(a, m, 6);
-	out(w, a);
+	carry_out(w, a);
 	expect_exact(w, a, m, GET);
 	touch_random(a, m, 6);
 	expect_exact(w, a, m, GET);
@@ -164,7 +165,7 @@ START_TEST(what_is_read_and_written_is_written)
 	int round;
 
 	for (round = 0; round < 3; round++) {
-		out(w, a);
+		carry_out(w, a);
 		read_all(a);
 		if (round)
 			expect_clean(w, a);
@@ -186,7 +187,7 @@ START_TEST(pages_in_swap_are_clean_after_a_reset)
 
 	for (round = 0; round < 3; round++) {
 		touch_all(a);
-		out(w, a);
+		carry_out(w, a);
 		settle(w, a);
 		touch_random(a, m, 6);
 		expect_exact(w, a, m, GET);
@@ -196,7 +197,7 @@ START_TEST(pages_in_swap_are_clean_after_a_reset)
 		expect_exact(w, a, m, RESET);
 		marks_none(m);
 		settle(w, a);
-		out(w, a);
+		carry_out(w, a);
 		expect_clean(w, a);
 		read_all(a);
 		expect_clean(w, a);
@@ -213,7 +214,7 @@ START_TEST(a_reset_in_swap_that_is_shared)
 	pid_t pid;
 
 	touch_all(a);
-	out(w, a);
+	carry_out(w, a);
 	pid = sleeper();
 	reset(w, a);
 	touch_random(a, m, 6);
@@ -232,7 +233,7 @@ START_TEST(a_fork_does_not_hide_writes_to_swap)
 	struct area a = carry_begin(&w);
 	pid_t pid;
 
-	out(w, a);
+	carry_out(w, a);
 	touch_random(a, m, 6);
 	pid = sleeper();
 	expect_exact(w, a, m, GET);
@@ -250,7 +251,7 @@ START_TEST(a_child_writes_to_swap_of_both)
 	struct area a = carry_begin(&w);
 	pid_t pid;
 
-	out(w, a);
+	carry_out(w, a);
 	pid = must(fork());
 	if (!pid) {
 		touch_all(a);
@@ -274,7 +275,7 @@ START_TEST(what_is_dropped_has_changed)
 	memcpy(copy, a.p, PAGES * PAGE);
 	must(madvise(half.p, half.pages * PAGE, MADV_FREE));
 	must(madvise(a.p, a.pages * PAGE, 21 /* MADV_PAGEOUT */));
-	out(w, area_sub(a, PAGES / 2, PAGES - PAGES / 2));
+	carry_out(w, area_sub(a, PAGES / 2, PAGES - PAGES / 2));
 	/* Of what is in swap as well. */
 	must(madvise(a.p + (PAGES - 20) * PAGE, 20 * PAGE, MADV_FREE));
 	marks_add(m, written(w, a, GET));
@@ -295,7 +296,7 @@ START_TEST(a_debugger_writes_to_swap)
 
 	w = tracker_on(a);
 	settle(w, a);
-	out(w, a);
+	carry_out(w, a);
 	m = poke_random(&d, 6);
 	pid = sleeper();
 	expect_exact(w, a, m, GET);
@@ -314,7 +315,7 @@ START_TEST(a_debugger_writes_to_swap_that_is_read_only)
 
 	w = tracker_on(a);
 	settle(w, a);
-	out(w, a);
+	carry_out(w, a);
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
 	m = poke_random(&d, 6);
 	expect_no_lost(w, a, m, GET, "mprotect");
@@ -334,7 +335,7 @@ START_TEST(a_debugger_writes_unseen_between_two_mprotects)
 
 	w = tracker_on(a);
 	settle(w, a);
-	out(w, a);
+	carry_out(w, a);
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
 	m = poke_random(&d, 6);
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
@@ -351,8 +352,8 @@ START_TEST(other_memory_in_its_place)
 
 	track(w, other, 0);
 	settle(w, other);
-	out(w, a);
-	out(w, other);
+	carry_out(w, a);
+	carry_out(w, other);
 	must(mremap(other.p, other.pages * PAGE, other.pages * PAGE,
 		    MREMAP_MAYMOVE | MREMAP_FIXED, a.p));
 	marks_all(m);
@@ -360,7 +361,7 @@ START_TEST(other_memory_in_its_place)
 	read_all(a);
 	expect_no_lost(w, a, m, RESET, "mremap");
 	settle(w, a);
-	out(w, a);
+	carry_out(w, a);
 	expect_clean(w, a);
 	must(munmap(a.p, a.pages * PAGE));
 	map_over(a, PROT_READ | PROT_WRITE);
@@ -375,7 +376,7 @@ START_TEST(what_is_zapped_in_swap_has_changed)
 	struct area a = carry_begin(&w);
 	size_t i;
 
-	out(w, a);
+	carry_out(w, a);
 	for (i = 0; i < PAGES; i += 1 + rnd_below(20)) {
 		must(madvise(a.p + i * PAGE, PAGE, MADV_DONTNEED));
 		m->w[i] = 1;
@@ -398,7 +399,7 @@ START_TEST(a_reset_forgets_that_it_was_away)
 	struct area a = carry_begin(&w);
 	pid_t pid;
 
-	out(w, a);
+	carry_out(w, a);
 	touch_all(a);
 	settle(w, a);
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
@@ -420,7 +421,7 @@ START_TEST(without_a_mark_it_is_written)
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
 	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
 	touch_random(a, m, 6);
-	out(w, a);
+	carry_out(w, a);
 	expect_no_lost(w, a, m, GET, "mprotect");
 }
 END_TEST
@@ -437,7 +438,7 @@ START_TEST(resets_by_another_tracker)
 	settle(w1, a);
 	settle(w2, a);
 	for (round = 0; round < 3; round++) {
-		out(w1, a);
+		carry_out(w1, a);
 		expect_clean(w1, a);
 		touch_random(a, m1, 6);
 		marks_add(m2, m1);
@@ -457,7 +458,7 @@ START_TEST(swapoff_brings_pages_back_clean)
 	struct area a = carry_begin(&w);
 
 	touch_random(a, m, 6);
-	out(w, a);
+	carry_out(w, a);
 	swap_teardown();
 	expect_exact(w, a, m, GET);
 	touch_random(a, m, 6);
@@ -487,7 +488,7 @@ START_TEST(userfaultfd_moves_pages_in_swap)
 	settle(w, a);
 	a.p[2 * PAGE] = 1;
 	a.p[3 * PAGE] = 1;
-	out(w, a);
+	carry_out(w, a);
 	settle(w, a);
 	read_all(area_sub(a, PAGES / 2, PAGES / 4));
 	if (_i)
@@ -536,6 +537,7 @@ static void fill(Suite *s)
 	tcase_add_loop_test(tc, userfaultfd_moves_pages_in_swap, 0, 2);
 	tcase_add_test(tc, swapoff_brings_pages_back_clean);
 
+	carry_cache(s);
 	carry_moved(s);
 }
 

@@ -11,10 +11,13 @@
 
 /* Private memory of so many pages, all of them clean. */
 struct area carry_begin(struct wptrack **w);
+/* It goes to swap, clean as it is. */
+void carry_out(struct wptrack *w, struct area a);
 /* A child that does nothing, and its end. */
 pid_t sleeper(void);
 void end_child(pid_t pid);
 
+void carry_cache(Suite *s);
 void carry_moved(Suite *s);
 
 #endif /* TESTS_CARRY_H */

@@ -114,27 +114,12 @@ const char *ev_swapoff(struct cell *c)
 	return NULL;
 }
 
-#define ZRAM "/dev/zram0"
-
-/* Swap without a swap cache. */
 static const char *zram(void)
 {
-	uint32_t head[3] = { 1, 8191, 0 };
-	int fd;
-
-	if (zram_on)
-		return NULL;
-	write_file("/sys/block/zram0/reset", "1");
-	if (!write_file("/sys/block/zram0/disksize", "33554432"))
-		return "no zram";
-	fd = open(ZRAM, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || pwrite(fd, head, sizeof(head), 1024) != sizeof(head) ||
-	    pwrite(fd, "SWAPSPACE2", 10, PAGE - 10) != 10 || fsync(fd))
-		return refused("write to zram");
-	close(fd);
-	try(swapon(ZRAM, SWAP_FLAG_PREFER | 100));
+	if (!zram_on)
+		zram_setup();
 	zram_on = true;
-	return NULL;
+	return swap_missing();
 }
 
 void swap_end(void)
@@ -142,7 +127,7 @@ void swap_end(void)
 	if (swap_on)
 		swap_teardown();
 	if (zram_on)
-		swapoff(ZRAM);
+		zram_teardown();
 }
 
 const char *ev_zram_read(struct cell *c)

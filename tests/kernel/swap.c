@@ -6,47 +6,84 @@
 #include <fcntl.h>
 #include <sys/swap.h>
 
-#define SWAP_PAGES 8192
+#define SWAP_PAGES	8192
+#define ZRAM		"/dev/zram0"
 
 static char swap_path[256];
 static char no_swap[300];
 
-/* The header of a swap file, version 1, as mkswap(8) writes it. */
-static bool make_swap(int fd)
+/* The header of swap, version 1, as mkswap(8) writes it. */
+static bool make_swap(int fd, size_t pages)
 {
-	static uint8_t zero[64 * PAGE];
-	uint32_t head[3] = { 1, SWAP_PAGES - 1, 0 };
-	size_t i;
+	uint32_t head[3] = { 1, pages - 1, 0 };
 
-	/* A swap file must not have holes. */
-	for (i = 0; i < SWAP_PAGES * PAGE; i += sizeof(zero))
-		if (write(fd, zero, sizeof(zero)) != sizeof(zero))
-			return false;
 	return pwrite(fd, head, sizeof(head), 1024) == sizeof(head) &&
 	       pwrite(fd, "SWAPSPACE2", 10, PAGE - 10) == 10 && !fsync(fd);
 }
 
-void swap_setup(void)
+static bool fill(int fd, size_t pages)
+{
+	static uint8_t zero[64 * PAGE];
+	size_t i;
+
+	/* A swap file must not have holes. */
+	for (i = 0; i < pages; i += sizeof(zero) / PAGE)
+		if (write(fd, zero, sizeof(zero)) != sizeof(zero))
+			return false;
+	return make_swap(fd, pages);
+}
+
+void swap_setup_pages(size_t pages)
 {
 	int fd;
 
+	no_swap[0] = 0;
 	if (!ext4_dir()) {
 		snprintf(no_swap, sizeof(no_swap), "no ext4 scratch disk");
 		return;
 	}
 	snprintf(swap_path, sizeof(swap_path), "%s/swap", ext4_dir());
 	fd = open(swap_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || !make_swap(fd) || swapon(swap_path, 0))
+	if (fd < 0 || !fill(fd, pages) || swapon(swap_path, 0))
 		snprintf(no_swap, sizeof(no_swap), "%s: %s", swap_path,
 			 strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
 
+void swap_setup(void)
+{
+	swap_setup_pages(SWAP_PAGES);
+}
+
 void swap_teardown(void)
 {
 	swapoff(swap_path);
 	unlink(swap_path);
+}
+
+void zram_setup(void)
+{
+	int fd;
+
+	no_swap[0] = 0;
+	write_file("/sys/block/zram0/reset", "1");
+	if (!write_file("/sys/block/zram0/disksize", "33554432")) {
+		snprintf(no_swap, sizeof(no_swap), "no zram");
+		return;
+	}
+	fd = open(ZRAM, O_RDWR | O_CLOEXEC);
+	/* It is the one that is used first. */
+	if (fd < 0 || !make_swap(fd, SWAP_PAGES) ||
+	    swapon(ZRAM, SWAP_FLAG_PREFER | 100))
+		snprintf(no_swap, sizeof(no_swap), "%s: %s", ZRAM, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+void zram_teardown(void)
+{
+	swapoff(ZRAM);
 }
 
 const char *swap_missing(void)

@@ -61,7 +61,8 @@ TOGETHER = [
     (("events",), {"nodes": 2, "smp": 1,
                    "append": "hugepages=24", "drivers": ("lzo-rle", "zram")}),
     (("remap", "kwrites", "trackers", "kvm", "threads", "fuzz", "lifecycle", "pins",
-      "carry", SOAK), {"nodes": 2, "slow_disk": True, "drivers": ("kvm", "kvm-amd"),
+      "carry", SOAK), {"nodes": 2, "slow_disk": True,
+                       "drivers": ("kvm", "kvm-amd", "lzo-rle", "zram"),
                        "append": "numa_balancing=disable " + FORCE}),
     # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
     (("refuse", "boot", "anon", "shmem", "file", "scanargs", "cli", *PRELOAD, *KERNELS_OWN,
