@@ -24,6 +24,8 @@
  *    page that comes back without its mark is found there.  (Not so if all pages
  *    are dirty already, as in each copy-on-write fault.)
  *
+ * Who causes an event decides some of it: see event_cause.c.
+ *
  * Against a harvest that runs meanwhile: if an event is under way it leaves the
  * walk flag set, and sets it itself where it has armed pages that we may have
  * seen dirty.  See wpt_piece_walked() and wpt_piece_settle() in piece.c.  Against the fault
@@ -39,15 +41,13 @@
 #include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/hugetlb.h"
-#include "compat/mmaplock.h"
-#include "compat/syscall.h"
 #include "drop.h"
 #include "event.h"
+#include "event_cause.h"
 #include "event_page.h"
 #include "lend.h"
 #include "protect.h"
 #include "ptwalk.h"
-#include "shared.h"
 #include "space.h"
 #include "stats.h"
 #include "sym.h"
@@ -61,121 +61,6 @@ static void mark_walk(struct wpt_space *space, struct wpt_chunk *chunk,
 
 	if (group)
 		wpt_record_mark_walk(group, chunk, addr);
-}
-
-static enum wpt_event_kind event_kind(const struct mmu_notifier_range *range)
-{
-	switch (range->event) {
-	case MMU_NOTIFY_PROTECTION_VMA:
-	case MMU_NOTIFY_PROTECTION_PAGE:
-	case MMU_NOTIFY_SOFT_DIRTY:
-		return WPT_EVENT_PROTECT;
-	case MMU_NOTIFY_UNMAP:
-		return WPT_EVENT_UNMAP;
-	default:
-		return range->end - range->start == PAGE_SIZE ? WPT_EVENT_REPLACE :
-								WPT_EVENT_CLEAR;
-	}
-}
-
-/*
- * Private memory is made read-only by PROTECTION_PAGE for fork() alone, which holds the
- * mmap_lock for writing, and has locked the mapping.
- */
-static bool event_forks(const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
-}
-
-/* Does it leave the same pages with other permissions? */
-static bool event_protects(const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_PROTECTION_VMA;
-}
-
-/* Is it a fork, if it is over private hugetlb?  For other memory see event_forks(). */
-static bool event_copies_huge(const struct wpt_space *space)
-{
-	return !(current->flags & PF_MEMALLOC) && wpt_mmap_write_held(space->mm) &&
-	       wpt_in_fork();
-}
-
-/* What the system call tells that an event comes from, if it is over one's own memory. */
-static void event_of_call(struct wpt_space *space,
-			  const struct mmu_notifier_range *range, struct wpt_event *ev)
-{
-	if (range->event != MMU_NOTIFY_CLEAR || current->mm != space->mm)
-		return;
-	ev->copies_huge = event_copies_huge(space);
-	ev->frees = wpt_drop_frees(range);
-	if (ev->frees)
-		wpt_space_event_frees(space, range);
-	ev->dontneed = wpt_drop_dontneed(range);
-	ev->keeps_file = ev->dontneed;
-	if (ev->dontneed || wpt_drop_removes(range))
-		ev->file = wpt_backing_find(space->mm, range->start, range->end);
-	/* Whoever zaps his memory replaces nothing. */
-	if (ev->frees || ev->dontneed)
-		ev->copies = WPT_COPY_NOT;
-}
-
-/*
- * Does it fill empty pages elsewhere?  UFFDIO_MOVE is for one's own memory.  While it is
- * under way the task may have to reclaim some.
- */
-static bool event_moves(const struct wpt_space *space,
-			const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_CLEAR && current->mm == space->mm &&
-	       !(current->flags & PF_MEMALLOC) && wpt_in_uffd_move();
-}
-
-/*
- * Does it move ptes of shared memory?  Who reclaims or migrates a page meanwhile takes its pte
- * before it is moved, and then there is nothing to move, or after, where it was not seen when
- * that event began.  So if there is anybody, it is as where nothing was mapped: see
- * wpt_unseen_moves().
- */
-static bool event_remaps(const struct wpt_space *space,
-			 const struct mmu_notifier_range *range)
-{
-	/* Of hugetlb it says CLEAR. */
-	return (range->event == MMU_NOTIFY_UNMAP ||
-		(range->event == MMU_NOTIFY_CLEAR && range->end - range->start >= PMD_SIZE)) &&
-	       wpt_unseen_remaps(space, range->start, range->end);
-}
-
-/*
- * Reclaim, or migration by and to the CPU: may pages stay clean that it takes?  Not so
- * MMU_NOTIFY_MIGRATE, which locks the pages only after it has begun: see carry.c.
- */
-static bool event_carries(const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_CLEAR &&
-	       range->end <= wpt_chunk_end(range->start);
-}
-
-/*
- * May an event be one of migration or reclaim, whose task has locked the page that it is
- * about, small or large?  So it is wherever memory that nobody else may use is used to make
- * some (PF_MEMALLOC).
- */
-static bool event_migrates(const struct mmu_notifier_range *range)
-{
-	return range->event == MMU_NOTIFY_CLEAR &&
-	       range->end - range->start <= PMD_SIZE &&
-	       ((current->flags & PF_MEMALLOC) || wpt_in_migration());
-}
-
-/*
- * Is it so, and can nobody map the page meanwhile where it is not mapped?  But mremap(), which
- * see.  A system call for migration may have faults of its own, where it returns its results:
- * they split huge entries, whatever these are by then.
- */
-static bool event_holds(const struct mmu_notifier_range *range)
-{
-	return event_migrates(range) && ((current->flags & PF_MEMALLOC) ||
-					 range->end - range->start < PMD_SIZE);
 }
 
 /* The next page of a chunk that is not dirty, from @addr on; @end if none is. */
@@ -535,10 +420,11 @@ static noinline void event_begin(struct wpt_space *space,
 						     PAGE_ALIGN(range->end);
 	bool copied = false;
 	struct wpt_event ev = {
-		.kind = event_kind(range), .forks = event_forks(range),
-		.protects = event_protects(range), .key = range, .copied = &copied,
+		.kind = wpt_event_kind_of(range), .forks = wpt_event_forks(range),
+		.protects = wpt_event_protects(range), .key = range, .copied = &copied,
 	};
-	const bool moves = event_moves(space, range), remaps = event_remaps(space, range);
+	const bool moves = wpt_event_moves(space, range);
+	const bool remaps = wpt_event_remaps(space, range);
 	DECLARE_BITMAP(drops, WPT_CHUNK_PAGES);
 	DECLARE_BITMAP(took, WPT_CHUNK_PAGES);
 
@@ -559,11 +445,8 @@ static noinline void event_begin(struct wpt_space *space,
 	if (event_known(space, addr, end, ev.kind))
 		return;
 	ev.shares = !READ_ONCE(space->moves);
-	ev.still = ev.protects && wpt_shared_mprotects(space);
-	ev.migrates = event_migrates(range);
-	ev.holds = event_holds(range);
-	event_of_call(space, range, &ev);
-	if (event_carries(range)) {
+	wpt_event_cause(space, range, &ev);
+	if (wpt_event_carries(range)) {
 		bitmap_zero(took, WPT_CHUNK_PAGES);
 		ev.took = took;
 	}
@@ -611,11 +494,11 @@ void wpt_event_end(struct mmu_notifier *mn,
 
 	if ((range->flags & WPT_RANGE_OURS) || READ_ONCE(space->armer) == current)
 		return;
-	if (event_carries(range))
+	if (wpt_event_carries(range))
 		wpt_carry_end(space, range);
-	if (event_protects(range))
+	if (wpt_event_protects(range))
 		wpt_protect_end(space, range);
-	if (event_remaps(space, range) && wpt_space_event_met(space, range))
+	if (wpt_event_remaps(space, range) && wpt_space_event_met(space, range))
 		wpt_unseen_moves(space, range->start, range->end);
 	wpt_space_event_del(space, range);
 }

@@ -20,42 +20,52 @@ enum wpt_event_kind {
  * struct wpt_event - an event that begins
  * @kind:  what it may leave behind
  * @forks: page tables are being copied: nobody can fault meanwhile
- * @protects: pages may stay clean: see protect.c
  * @copies_huge: of hugetlb, it is a fork
+ * @protects: pages may stay clean: see protect.c
  * @frees: MADV_FREE: nothing is taken but what is in swap
- * @still: nobody can fault meanwhile, so that what is empty stays so
- * @shares: so that they do, they may be made shared
  * @dontneed: of pages of files that are clean only the ptes are taken: see drop.c
- * @hugetlb: the entry is one of hugetlb
  * @migrates: it may be one of migration
  * @holds: whoever sends it has locked the page that it is about: what is empty stays so
+ * @copies: another page with the same contents may come in the place of its page: copy.c
+ * @still: nobody can fault meanwhile, so that what is empty stays so
+ * @shares: so that those that it protects stay clean, they may be made shared
+ * @hugetlb: the entry is one of hugetlb
  * @keeps_file: what it takes stays in the file
  * @file:  if known, the file behind its range
  * @key:   what tells it from others
  * @last:  the chunk where it has been last
- * @copies: another page with the same contents may come in the place of its page: copy.c
- * @copied: out: so it is
+ * @copied: out: such a page does (copies)
  * @took:  out: pages that stay clean if they go away, of its only chunk; NULL if none do
  * @drops: out: of these, pages of files that are being reclaimed; NULL if none are
  */
 struct wpt_event {
 	enum wpt_event_kind kind;
+
+	/*
+	 * Who causes it, as far as the record may keep something for that: see event_cause.c.
+	 * One does not exclude the other: reclaim within MADV_FREE both frees and holds.  For
+	 * a part of its range that is not helped, one may be taken back.
+	 */
 	bool forks;
-	bool protects;
 	bool copies_huge;
+	bool protects;
 	bool frees;
-	bool still;
-	bool shares;
 	bool dontneed;
-	bool hugetlb;
 	bool migrates;
 	bool holds;
+	enum wpt_copy copies;
+
+	/* What else matters for the pages in its range. */
+	bool still;
+	bool shares;
+	bool hugetlb;
 	bool keeps_file;
 	struct wpt_backing file;
-	enum wpt_copy copies;
-	bool *copied;
+
+	/* Where it is, and what it leaves for its end. */
 	const void *key;
 	const struct wpt_chunk *last;
+	bool *copied;
 	unsigned long *took;
 	unsigned long *drops;
 };
