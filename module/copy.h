@@ -18,7 +18,9 @@ enum wpt_copy {
 
 /*
  * A fault of the current task, and its page, in one word; 0 if there is no room.  A fault
- * is counted when it is over, unless it has failed.
+ * is counted when it is over, unless it has failed; not so those of hugetlb that a pin
+ * causes before Linux 6.5, whose notes are good until the next that is.  Then the page is
+ * known to be the mapping's own, or somebody else's event has come in between.
  */
 static __always_inline u64 wpt_copy_key(unsigned long addr, bool huge)
 {

@@ -222,7 +222,7 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	pmd_t pmd = READ_ONCE(*pmdp);
 	bool huge = wpt_pmd_is_huge(pmd);
 	struct page *page = wpt_pmd_page(pmd);
-	bool moving = ev.kind == WPT_EVENT_UNMAP;
+	bool moving = ev.kind == WPT_EVENT_UNMAP, unseen = false;
 
 	/*
 	 * mremap() moves hugetlb pages with no more than this; nothing that a page
@@ -237,7 +237,8 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 			ev.kind = ev.copies_huge ? WPT_EVENT_PROTECT : WPT_EVENT_UNMAP;
 			ev.took = NULL;
 			/* There are no faults, which would want to find the entry as it was. */
-			moving = wpt_unseen_remaps(space, start, end);
+			moving = wpt_unseen_marks(space, start, end);
+			unseen = !moving;
 		}
 		/* While mprotect() is at work nobody faults.  Others are not looked at here. */
 		if (ev.protects && !ev.still) {
@@ -262,7 +263,8 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
-	if (moving && huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT)))
+	unseen |= moving && huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT));
+	if (unseen)
 		wpt_unseen_moves(space, start, end);
 	return huge;
 }

@@ -10,8 +10,10 @@
  * It is as true as when it was noted, if the page has not been shared since, and is the same.
  * Both need an event that is no change of protection, and each of these ends it: when it
  * begins, with the page table locked, the page is given back, unless that it may be shared
- * is all that still tells that it was not written.  Nothing is noted while another event is under way, or
- * has begun but not been counted by then: that one is still to lock the page table.
+ * is all that still tells that it was not written.  Nothing is noted while another event is
+ * under way.  One that has begun but not been counted by then is still to lock the page
+ * table; or it finds the page dirty, and then the reset that has made it clean since looks
+ * for events afterwards (event_known() in event.c, wpt_piece_settle() in piece.c).
  */
 #include "arm.h"
 #include "lend.h"

@@ -8,6 +8,7 @@
  */
 #include <linux/mm.h>
 
+#include "arm.h"
 #include "chunk.h"
 #include "compat/syscall.h"
 #include "space.h"
@@ -102,22 +103,61 @@ void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long
 	}
 }
 
+/* Its own events come with the mmap_lock held, those of reclaim by the same task may not. */
+static bool in_mremap(const struct wpt_space *space)
+{
+	return current->mm == space->mm && !(current->flags & PF_MEMALLOC) && wpt_in_mremap();
+}
+
+/* The mapping that an event of mremap() is about. */
+static struct vm_area_struct *remapped(const struct wpt_space *space, unsigned long start,
+				       unsigned long end)
+{
+	struct vm_area_struct *vma = find_vma(space->mm, start);
+
+	return vma && vma->vm_start < end ? vma : NULL;
+}
+
 /**
  * wpt_unseen_remaps() - is an event mremap()'s, which moves ptes of shared memory?
  * @space: the space
  * @start: where they are moved from: may begin before the mapping, at a page table's start
  * @end:   its end
  *
- * Its own events come with the mmap_lock held, those of reclaim by the same task may not.
+ * If it is not sure that the system call is still at work, whose lock may be held or not,
+ * it is taken for one.
  */
 bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsigned long end)
 {
 	struct vm_area_struct *vma;
 
-	if (current->mm != space->mm || (current->flags & PF_MEMALLOC) || !wpt_in_mremap())
+	if (!in_mremap(space))
 		return false;
-	vma = find_vma(space->mm, start);
-	return vma && vma->vm_start < end && (vma->vm_flags & VM_SHARED);
+	if (!wpt_in_call())
+		return true;
+	vma = remapped(space, start, end);
+	return vma && (vma->vm_flags & VM_SHARED);
+}
+
+/**
+ * wpt_unseen_marks() - does what is present of hugetlb take a mark along when it is moved?
+ * @space: the space
+ * @start: where, in an event
+ * @end:   its end
+ *
+ * Not so page tables that other mappings may use as well: these are not moved, but let go
+ * of, and found again at the new place by whoever touches it.
+ *
+ * Return: false as well if nothing is moved.
+ */
+bool wpt_unseen_marks(const struct wpt_space *space, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+
+	if (!in_mremap(space) || !wpt_in_call())
+		return false;
+	vma = remapped(space, start, end);
+	return vma && (vma->vm_flags & VM_SHARED) && wpt_vma_walkable(vma);
 }
 
 /**

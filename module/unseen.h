@@ -11,6 +11,7 @@ void wpt_unseen_lost(struct wpt_space *space);
 void wpt_unseen_hull(struct wpt_space *space, unsigned long start,
 		     unsigned long end, bool clears);
 void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long end);
+bool wpt_unseen_marks(const struct wpt_space *space, unsigned long start, unsigned long end);
 bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsigned long end);
 void wpt_unseen_moves(struct wpt_space *space, unsigned long start, unsigned long end);
 

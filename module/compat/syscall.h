@@ -34,7 +34,8 @@ static inline int wpt_syscall_nr(void)
 /*
  * Is a system call itself at work?  Not what a task has to do on its way out of it, nor a
  * worker, nor a new thread: they have the number and the arguments, but by then there is a
- * result in the place of what the entry code puts there.
+ * result in the place of what the entry code puts there.  A debugger may have put something
+ * else there, so that a no proves nothing.
  */
 static inline bool wpt_in_call(void)
 {
@@ -42,10 +43,10 @@ static inline bool wpt_in_call(void)
 	       task_pt_regs(current)->ax == (unsigned long)-ENOSYS;
 }
 
-/* Is the current task in mremap()? */
+/* Is the current task in mremap(), or on its way out of it? */
 static inline bool wpt_in_mremap(void)
 {
-	if (!wpt_in_call())
+	if (current->flags & WPT_PF_WORKER)
 		return false;
 	if (in_ia32_syscall())
 		return wpt_syscall_nr() == WPT_NR_MREMAP_IA32;

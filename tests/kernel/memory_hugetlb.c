@@ -257,6 +257,43 @@ START_TEST(hugetlb_that_moves_while_it_is_not_mapped_is_written)
 }
 END_TEST
 
+/* A page table that serves two mappings is let go of instead of being moved. */
+START_TEST(hugetlb_whose_page_table_is_shared_moves)
+{
+	const size_t giga = PMD_PAGES * PMD_PAGES;
+	const uintptr_t align = PMD * PMD_PAGES;
+	struct area a, to, room = hole(5 * giga, 0);
+	struct wptrack *w;
+	uint8_t *other;
+	size_t i;
+	int fd;
+
+	if (!hugetlb_pages(PMD_PAGES))
+		skip("no GiB of huge pages");
+	a = (struct area){ (uint8_t *)(((uintptr_t)room.p + align - 1) & -align), giga };
+	other = a.p + 2 * align;
+	to = (struct area){ a.p + 3 * align + PMD, giga };
+	munmap(room.p, room.pages * PAGE);
+	fd = must(memfd_create("wptrack-huge", MFD_CLOEXEC | 4 /* MFD_HUGETLB */));
+	must(ftruncate(fd, align));
+	must((long)mmap(a.p, align, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0));
+	must((long)mmap(other, align, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+			0));
+	w = tracker_on(a);
+	track(w, to, 0);
+	reset(w, to);
+	for (i = 0; i < PMD_PAGES; i++)
+		a.p[i * PMD] = other[i * PMD] = 1;
+	if (mremap(a.p, align, align, MREMAP_MAYMOVE | MREMAP_FIXED, to.p) == MAP_FAILED)
+		skip("mremap of hugetlb came with Linux 5.16: %s", strerror(errno));
+	expect_all(w, to);
+	munmap(to.p, align);
+	munmap(other, align);
+	close(fd);
+	wptrack_close(w);
+}
+END_TEST
+
 START_TEST(hugetlb_moved_over_tracked_memory_is_written)
 {
 	struct area a = huge_area(is_shared(_i)), away;
@@ -418,6 +455,7 @@ void memory_hugetlb(Suite *s)
 	tcase_add_loop_test(tc, hugetlb_writes_by_another_process_and_events_lose_nothing, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_is_exact_while_its_protection_changes, 0, 6);
 	tcase_add_test(tc, hugetlb_that_moves_while_it_is_not_mapped_is_written);
+	tcase_add_test(tc, hugetlb_whose_page_table_is_shared_moves);
 	tcase_add_loop_test(tc, hugetlb_moved_over_tracked_memory_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_moved_to_tracked_empty_memory_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_fork_keeps_both_sides_right, 0, 2);

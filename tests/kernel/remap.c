@@ -9,6 +9,11 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
@@ -310,6 +315,60 @@ START_TEST(shared_memory_that_moves_while_it_is_not_mapped_is_written)
 }
 END_TEST
 
+/* Stops its parent as the next mremap() begins, and changes what its result will replace. */
+static void meddle(int ready)
+{
+	const pid_t pid = getppid();
+	struct user_regs_struct regs;
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, pid, 0, 0) || waitpid(pid, NULL, __WALL) != pid ||
+	    write(ready, "", 1) != 1)
+		_exit(1);
+	do {
+		if (ptrace(PTRACE_SYSCALL, pid, 0, 0) ||
+		    waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status) ||
+		    ptrace(PTRACE_GETREGS, pid, 0, &regs))
+			_exit(2);
+	} while (regs.orig_rax != SYS_mremap);
+	regs.rax = 0;
+	if (ptrace(PTRACE_SETREGS, pid, 0, &regs) || ptrace(PTRACE_DETACH, pid, 0, 0))
+		_exit(3);
+	_exit(0);
+}
+
+START_TEST(shared_memory_that_moves_while_a_debugger_meddles_is_written)
+{
+	struct wptrack *w = tracker_self();
+	struct area to = hole(600, 0);
+	struct marks *m = marks_new(600);
+	int ready[2], status;
+	struct map map;
+	uint8_t byte;
+
+	map = map_make(MAP_KIND_MEMFD, 600, 0);
+	track(w, map.a, 0);
+	track(w, to, 0);
+	reset(w, map.a);
+	touch_random(map.a, m, 5);
+	must(madvise(map.a.p, map.a.pages * PAGE, MADV_DONTNEED));
+	/* EINVAL: nobody has to be allowed where there is no Yama. */
+	if (prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0))
+		ck_assert_int_eq(errno, EINVAL);
+	must(pipe(ready));
+	if (!must(fork()))
+		meddle(ready[1]);
+	ck_assert_int_eq(must(read(ready[0], &byte, 1)), 1);
+	move(map.a, to, 0);
+	must(wait(&status));
+	ck_assert_int_eq(status, 0);
+	expect_no_lost(w, to, m, GET, "moved while a debugger meddled");
+	read_all(to);
+	expect_no_lost(w, to, m, RESET, "moved while a debugger meddled");
+	expect_works(w, to);
+}
+END_TEST
+
 /* The record says nothing of it any more, but one of the trackers has not heard of it. */
 START_TEST(shared_memory_that_another_tracker_has_reset_is_written_where_it_moves)
 {
@@ -479,6 +538,7 @@ static void fill_suite(Suite *s)
 			    0, 2);
 	tcase_add_test(tc, shared_memory_that_moves_during_writeback_loses_no_write);
 	tcase_add_test(tc, shared_memory_that_another_tracker_has_reset_is_written_where_it_moves);
+	tcase_add_test(tc, shared_memory_that_moves_while_a_debugger_meddles_is_written);
 	tcase_add_loop_test(tc, shared_memory_that_moves_while_it_is_not_mapped_is_written,
 			    0, 6);
 	tcase_add_test(tc, move_of_shared_memory_over_tracked_is_written);
