@@ -201,7 +201,7 @@ static void event_huge_took(const struct wpt_chunk *chunk, unsigned long start,
 
 /*
  * Is a huge entry one of hugetlb?  Of those that are not present only if it is one of
- * migration without write permission: no other stands for anything clean.
+ * migration without write permission: no other stands for anything clean, where it is.
  */
 static bool is_hugetlb(pmd_t pmd)
 {
@@ -263,7 +263,9 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	if (huge && moving && page)
 		mark_moving((pte_t *)pmdp);
 	spin_unlock(ptl);
-	unseen |= moving && huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT));
+	/* What is not present may be moved, or dropped, whatever it is; its file has the rest. */
+	unseen |= huge && !(page && (pmd_flags(pmd) & _PAGE_PRESENT)) &&
+		  (event->kind == WPT_EVENT_UNMAP || event->kind == WPT_EVENT_CLEAR);
 	if (unseen)
 		wpt_unseen_moves(space, start, end);
 	return huge;

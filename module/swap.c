@@ -46,13 +46,15 @@ static bool ready;	/* both are there */
 
 /**
  * wpt_swap_cached() - what is in the cache of the swap
- * @pte: an entry of swap, with its page table or its device held
+ * @pte:  an entry of swap, with its page table or its device held
+ * @vma:  the mapping whose fault this is, for readahead; or NULL
+ * @addr: where
  *
  * Return: a page, with a reference; or NULL.
  */
-struct page *wpt_swap_cached(pte_t pte)
+struct page *wpt_swap_cached(pte_t pte, struct vm_area_struct *vma, unsigned long addr)
 {
-	struct page *page = static_call(wpt_swap_cache)(wpt_entry(pte), NULL, 0);
+	struct page *page = static_call(wpt_swap_cache)(wpt_entry(pte), vma, addr);
 
 	return IS_ERR(page) ? NULL : page;
 }
@@ -76,7 +78,7 @@ bool wpt_swap_held(pte_t pte)
 	struct page *page;
 	bool held;
 
-	page = wpt_swap_cached(pte);
+	page = wpt_swap_cached(pte, NULL, 0);
 	if (!page)
 		return false;
 	held = wpt_page_maybe_pinned(page) || wpt_page_held(page, 1);
@@ -89,7 +91,7 @@ bool wpt_swap_held(pte_t pte)
 /* A write would copy it if it may be shared. */
 static bool is_copied(pte_t pte)
 {
-	struct page *page = wpt_swap_cached(pte);
+	struct page *page = wpt_swap_cached(pte, NULL, 0);
 	bool copied = page && !wpt_page_reused(page);
 
 	if (page)
@@ -122,7 +124,7 @@ static enum wpt_own own_entry(pte_t *ptep, pte_t pte)
 
 	if (pte_swp_exclusive(pte) || static_call(wpt_swap_count)(wpt_entry(pte)) != 1)
 		return WPT_OWN_DONE;
-	page = wpt_swap_cached(pte);
+	page = wpt_swap_cached(pte, NULL, 0);
 	if (!page) {
 		set_pte(ptep, pte_swp_mkexclusive(pte));
 		return WPT_OWN_DONE;

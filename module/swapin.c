@@ -14,7 +14,8 @@
  * page is read-only.
  *
  * Only precision depends on this.  Nothing is done for pages that are written, nor in a
- * write fault, which is to get the page itself and not a copy.
+ * write fault, which is to get the page itself and not a copy.  From 6.8 to 6.10 it is of no
+ * use; UFFDIO_MOVE stands for these versions because swap.c's part hangs on it.
  */
 #include <linux/mm.h>
 #include <linux/swap.h>
@@ -33,6 +34,8 @@
 
 #if defined(WPT_HAVE_PAGE_ANON_EXCLUSIVE) && defined(UFFDIO_MOVE)
 
+struct swap_iocb;
+
 static vm_fault_t no_swap_page(struct vm_fault *vmf)
 {
 	return 0;
@@ -43,15 +46,22 @@ static struct swap_info_struct *no_device(swp_entry_t entry)
 	return NULL;
 }
 
-static void *no_page(swp_entry_t entry, gfp_t gfp, struct vm_fault *vmf)
+/* These return a page or a folio, which begins with its first page. */
+static void *no_readahead(swp_entry_t entry, gfp_t gfp, struct vm_fault *vmf)
+{
+	return NULL;
+}
+
+static void *no_page(swp_entry_t entry, gfp_t gfp, struct vm_area_struct *vma,
+		     unsigned long addr, struct swap_iocb **plug)
 {
 	return NULL;
 }
 
 DEFINE_STATIC_CALL(wpt_do_swap_page, no_swap_page);
 DEFINE_STATIC_CALL(wpt_get_swap_device, no_device);
-/* It returns a page or a folio, which begins with its first page. */
-DEFINE_STATIC_CALL(wpt_swapin_readahead, no_page);
+DEFINE_STATIC_CALL(wpt_swapin_readahead, no_readahead);
+DEFINE_STATIC_CALL(wpt_read_swap_cache, no_page);
 
 /*
  * The page of a fault in the cache of the swap, with a reference, or NULL.
@@ -65,9 +75,14 @@ static struct page *read_in(struct vm_fault *vmf, bool *major)
 
 	if (!device)
 		return NULL;
-	page = wpt_swap_cached(vmf->orig_pte);
+	/* Readahead hears of it here: the kernel's own look finds nothing new. */
+	page = wpt_swap_cached(vmf->orig_pte, vmf->vma, vmf->address);
 	if (!page) {
-		page = static_call(wpt_swapin_readahead)(entry, GFP_HIGHUSER_MOVABLE, vmf);
+		/* Where the kernel would read no more than the page, so do we. */
+		page = device->flags & SWP_SYNCHRONOUS_IO ?
+			static_call(wpt_read_swap_cache)(entry, GFP_HIGHUSER_MOVABLE, vmf->vma,
+							 vmf->address, NULL) :
+			static_call(wpt_swapin_readahead)(entry, GFP_HIGHUSER_MOVABLE, vmf);
 		*major = page;
 	}
 	put_swap_device(device);
@@ -142,14 +157,16 @@ void wpt_swapin_init(void)
 {
 	unsigned long device = wpt_sym_lookup("get_swap_device");
 	unsigned long readahead = wpt_sym_lookup("swapin_readahead");
+	unsigned long read = wpt_sym_lookup("read_swap_cache_async");
 	unsigned long function = wpt_sym_lookup(hook.function);
 
 	/* Whoever goes past the cache of the swap reserves the place in it by that. */
-	if (!device || !readahead || !function || !wpt_swap_ready() ||
+	if (!device || !readahead || !read || !function || !wpt_swap_ready() ||
 	    !wpt_sym_lookup("swapcache_prepare"))
 		return;
 	static_call_update(wpt_get_swap_device, (typeof(&no_device))device);
-	static_call_update(wpt_swapin_readahead, (typeof(&no_page))readahead);
+	static_call_update(wpt_swapin_readahead, (typeof(&no_readahead))readahead);
+	static_call_update(wpt_read_swap_cache, (typeof(&no_page))read);
 	static_call_update(wpt_do_swap_page, (typeof(&no_swap_page))function);
 	wpt_hook_offer(&hook);
 }

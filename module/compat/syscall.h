@@ -35,7 +35,9 @@ static inline int wpt_syscall_nr(void)
  * Is a system call itself at work?  Not what a task has to do on its way out of it, nor a
  * worker, nor a new thread: they have the number and the arguments, but by then there is a
  * result in the place of what the entry code puts there.  A debugger may have put something
- * else there, so that a no proves nothing.
+ * else there, so that a no proves nothing; and a result may be the same (seccomp can refuse a
+ * call with ENOSYS), so that a yes has to be harmless for what such a task does on its way out:
+ * it has faults, which pass the hooks.
  */
 static inline bool wpt_in_call(void)
 {

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "memory.h"
 #include "maps.h"
+#include "uffd.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -257,6 +258,35 @@ START_TEST(hugetlb_that_moves_while_it_is_not_mapped_is_written)
 }
 END_TEST
 
+/* The same, with a marker of userfaultfd in the place of each page. */
+START_TEST(hugetlb_that_moves_with_markers_is_written)
+{
+	struct area a = huge_area(true), to = hole(PAGES, 0);
+	const bool before = _i;
+	struct wptrack *w;
+	int fd;
+
+	memset(a.p, 1, PAGES * PAGE);
+	need_tracking(a);
+	fd = uffd_on(a, UFFD_FEATURE_WP_HUGETLBFS_SHMEM, UFFDIO_REGISTER_MODE_WP);
+	if (fd < 0)
+		skip("no write protection of hugetlb: %s", strerror(errno));
+	w = tracker_on(a);
+	track(w, to, 0);
+	reset(w, to);
+	memset(a.p, 2, PAGES * PAGE);
+	if (before)
+		must(uffd_protect(fd, a));
+	must(madvise(a.p, PAGES * PAGE, MADV_DONTNEED));
+	if (!before)
+		must(uffd_protect(fd, a));
+	must((long)mremap(a.p, PAGES * PAGE, PAGES * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+			  to.p));
+	expect_all(w, to);
+	close(fd);
+}
+END_TEST
+
 /* A page table that serves two mappings is let go of instead of being moved. */
 START_TEST(hugetlb_whose_page_table_is_shared_moves)
 {
@@ -455,6 +485,7 @@ void memory_hugetlb(Suite *s)
 	tcase_add_loop_test(tc, hugetlb_writes_by_another_process_and_events_lose_nothing, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_is_exact_while_its_protection_changes, 0, 6);
 	tcase_add_test(tc, hugetlb_that_moves_while_it_is_not_mapped_is_written);
+	tcase_add_loop_test(tc, hugetlb_that_moves_with_markers_is_written, 0, 2);
 	tcase_add_test(tc, hugetlb_whose_page_table_is_shared_moves);
 	tcase_add_loop_test(tc, hugetlb_moved_over_tracked_memory_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_moved_to_tracked_empty_memory_is_written, 0, 2);

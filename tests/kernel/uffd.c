@@ -49,6 +49,16 @@ int uffd_on(struct area a, uint64_t features, uint64_t mode)
 	return fd;
 }
 
+int uffd_protect(int fd, struct area a)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { area_start(a), a.pages * PAGE },
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
+}
+
 bool uffd_has_move(void)
 {
 	struct uffdio_api api = { .api = UFFD_API };

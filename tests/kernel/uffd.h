@@ -11,6 +11,8 @@
 int uffd_open(uint64_t features);
 /* One on this memory, or -1 with errno. */
 int uffd_on(struct area a, uint64_t features, uint64_t mode);
+/* Write protection.  Returns 0, or -1 with errno. */
+int uffd_protect(int fd, struct area a);
 /* Does the kernel know UFFDIO_MOVE, which moves pages without copying them? */
 bool uffd_has_move(void);
 /* Holes are moved, too.  Returns 0, or -1 with errno. */
