@@ -12,8 +12,8 @@
  *
  * The tracked program takes one short minor fault for the first write to a
  * page after each reset.  It gets no signal and waits for nobody, but that mmap(2)
- * and its like may wait for a step of a scan (2 ms), and a child of a followed fork
- * for its tracker.  Closing the file ends the tracking.
+ * and its like may wait for a step of a scan (about 2 ms of its work), and a child of a
+ * followed fork for its tracker.  Closing the file ends the tracking.
  *
  * Several trackers may watch the same memory.  Each has its own written set: a
  * reset by one never hides a write from another.

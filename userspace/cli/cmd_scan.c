@@ -66,8 +66,8 @@ static const struct argp argp = {
 	.doc = "List the memory that a process writes."
 	       "\vTracking starts with the command and ends with it, so a scan "
 	       "tells what was written while the command ran.  Memory that always "
-	       "reads written (it cannot be write-protected, or it is private and "
-	       "without write permission) is listed only with --all.",
+	       "reads written (it cannot be write-protected), and private memory "
+	       "without write permission, is listed only with --all.",
 };
 
 /* Collects the regions of a scan. */

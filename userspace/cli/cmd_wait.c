@@ -66,8 +66,12 @@ static int wait_for(struct target *t, const struct options *o)
 	case WAIT_INTERRUPTED:
 		return EXIT_SIGNAL + interrupted();
 	case WAIT_TIME:
-		printf("process %d (%s) wrote fewer than %lu pages in %.2f s\n", t->pid,
-		       t->comm, o->pages, clock_now() - begin);
+		if (o->pages > 1)
+			printf("process %d (%s) wrote fewer than %lu pages in %.2f s\n",
+			       t->pid, t->comm, o->pages, clock_now() - begin);
+		else
+			printf("process %d (%s) wrote nothing in %.2f s\n", t->pid,
+			       t->comm, clock_now() - begin);
 		return fflush(stdout) ? EXIT_ERROR : EXIT_MISSED;
 	default:
 		break;

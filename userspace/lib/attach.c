@@ -30,18 +30,21 @@ static long read_number(const char *path, const char *key)
 	return value;
 }
 
-/* The name of the target in a sentence: people know PIDs, not descriptors. */
-static void name_target(int pidfd, char *buf, size_t len)
+/*
+ * The name of the target in a sentence: people know PIDs, not descriptors.  @pid: 0 if it
+ * has to be looked up, which a process that may not be traced itself cannot do.
+ */
+static void name_target(int pidfd, long pid, char *buf, size_t len)
 {
 	char path[64];
-	long pid;
 
 	if (pidfd < 0) {
 		snprintf(buf, len, "this process");
 		return;
 	}
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	pid = read_number(path, "Pid:");
+	if (!pid)
+		pid = read_number(path, "Pid:");
 	if (pid > 0)
 		snprintf(buf, len, "process %ld", pid);
 	else
@@ -57,11 +60,11 @@ static int fail_access(struct wptrack *w, const char *target)
 				"no permission to track %s: it needs the access that ptrace attach needs; run as root (CAP_SYS_PTRACE), or as the owner of the process with kernel.yama.ptrace_scope set to 0 (it is %ld)",
 				target, yama);
 	return wpt_fail(w, EPERM,
-			"no permission to track %s: it needs the access that ptrace attach needs; run as root (CAP_SYS_PTRACE) or as the owner of the process",
+			"no permission to track %s: it needs the access that ptrace attach needs; run as root (CAP_SYS_PTRACE) or as the owner of the process, which has to be one that its owner may trace (not set-user-ID, nor made undumpable)",
 			target);
 }
 
-static int attach(struct wptrack *w, int pidfd, uint64_t flags)
+static int attach(struct wptrack *w, int pidfd, pid_t pid, uint64_t flags)
 {
 	struct wptrack_attach arg = {
 		.size = sizeof(arg),
@@ -75,7 +78,7 @@ static int attach(struct wptrack *w, int pidfd, uint64_t flags)
 		return 0;
 
 	err = errno;
-	name_target(pidfd, target, sizeof(target));
+	name_target(pidfd, pid, target, sizeof(target));
 	switch (err) {
 	case EPERM:
 	case EACCES:
@@ -108,7 +111,7 @@ static int attach(struct wptrack *w, int pidfd, uint64_t flags)
 
 WPT_API int wptrack_attach_self(struct wptrack *w)
 {
-	return attach(w, -1, 0);
+	return attach(w, -1, 0, 0);
 }
 
 WPT_API int wptrack_attach_pidfd(struct wptrack *w, int pidfd)
@@ -117,12 +120,12 @@ WPT_API int wptrack_attach_pidfd(struct wptrack *w, int pidfd)
 		return wpt_fail(w, EBADF,
 				"cannot track the process of file descriptor %d: that is no pidfd; make one with pidfd_open",
 				pidfd);
-	return attach(w, pidfd, 0);
+	return attach(w, pidfd, 0, 0);
 }
 
 WPT_API int wptrack_attach_flags(struct wptrack *w, int pidfd, uint64_t flags)
 {
-	return attach(w, pidfd, flags);
+	return attach(w, pidfd, 0, flags);
 }
 
 WPT_API int wptrack_attach_pid(struct wptrack *w, pid_t pid)
@@ -131,7 +134,7 @@ WPT_API int wptrack_attach_pid(struct wptrack *w, pid_t pid)
 	int err;
 
 	if (pidfd >= 0) {
-		err = attach(w, pidfd, 0);
+		err = attach(w, pidfd, pid, 0);
 		close(pidfd);
 		return err;
 	}

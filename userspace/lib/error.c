@@ -101,7 +101,7 @@ WPT_API const char *wptrack_open_error(int err, const char *device)
 	case EACCES:
 	case EPERM:
 		snprintf(open_text, sizeof(open_text),
-			 "no permission to open %s: run as root, or become a member of the group that 'ls -l %s' shows (the packages make a group wptrack: 'adduser USER wptrack', then log in again)",
+			 "no permission to open %s: run as root, or become a member of the group that 'ls -l %s' shows: with the packages, or 'make install', that is wptrack ('adduser USER wptrack', then log in again); if it is root, the udev rule of wptrack is missing",
 			 device, device);
 		break;
 	case ENXIO:
