@@ -15,6 +15,7 @@
  *    there later begins as written.  What the parent has unmapped since the fork is not
  *    reported as clean by its tracker.
  *  - Mappings with MADV_WIPEONFORK are empty now, as if they had been zapped.
+ *  - Others may have written to it (process_vm_writev()): see inherit.c.
  *  - schedule_tail() has stored the thread ID (CLONE_CHILD_SETTID).
  *  - Restartable sequences are looked after when the task works are done.
  */
@@ -126,6 +127,7 @@ static int birth_reset(struct wpt_tracker *child, unsigned long start, unsigned 
 		},
 		.flags = WPTRACK_SCAN_RESET,
 		.clear = true,
+		.inherits = true,
 		.out = {
 			.buf = unused, .cap = ARRAY_SIZE(unused),
 			.max_pages = U64_MAX, .count_only = true,

@@ -415,6 +415,19 @@ static bool event_known(struct wpt_space *space, unsigned long addr, unsigned lo
 	return known;
 }
 
+/* Is all of an event's range tracked? */
+static bool event_covered(struct wpt_space *space, unsigned long start, unsigned long end)
+{
+	struct wpt_cover *cover;
+	bool covered;
+
+	rcu_read_lock();
+	cover = rcu_dereference(space->cover);
+	covered = cover && wpt_set_covers(&cover->set, start, end);
+	rcu_read_unlock();
+	return covered;
+}
+
 /* Kept out of the way of our own brackets, for which nothing has to be done. */
 static noinline void event_begin(struct wpt_space *space,
 				 const struct mmu_notifier_range *range)
@@ -442,6 +455,9 @@ static noinline void event_begin(struct wpt_space *space,
 
 	if (moves)
 		wpt_protect_moves(space, addr, end);
+	/* Where nobody tracks nothing is known of what is moved, nor who holds it. */
+	if (remaps && !event_covered(space, addr, end))
+		wpt_unseen_moves(space, range->start, range->end);
 	if (ev.kind == WPT_EVENT_UNMAP)
 		wpt_copy_forget(space);
 	else

@@ -53,6 +53,7 @@ struct wpt_harvest {
 	struct wpt_out *out;
 	bool reset;
 	bool check;
+	bool inherits;
 	bool first;
 	unsigned int unsure_gen;
 	unsigned int drains;

@@ -9,6 +9,7 @@
 #include <linux/hugetlb.h>
 
 #include "chunk_bits.h"
+#include "inherit.h"
 #include "piece.h"
 #include "protect.h"
 #include "ptwalk.h"
@@ -213,9 +214,11 @@ static void note_written(const struct wpt_piece *p, pte_t pte)
 static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 				pmd_t *pmdp, pte_t pte, u64 cat, bool written)
 {
+	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
 	unsigned long addr = h->addr;
 	enum wpt_stop stop;
 
+	written |= touched;
 	if (p->tracked && (written || h->t->lost || p->unknown ||
 			   pending_at(p, p->start)))
 		cat |= WPTRACK_PAGE_WRITTEN;
@@ -225,7 +228,9 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 	}
 	if (written)
 		note_written(p, pte);
-	if (h->reset && p->trackable && p->chunk &&
+	if (touched) {
+		/* stays written */
+	} else if (h->reset && p->trackable && p->chunk &&
 	    (written || !wpt_bits_full(p->chunk->armed))) {
 		if (piece_whole(p) && addr == p->start &&
 		    wpt_out_takes(h->out, WPT_CHUNK_PAGES)) {

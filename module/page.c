@@ -13,6 +13,7 @@
 #include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/uffd.h"
+#include "inherit.h"
 #include "piece.h"
 #include "protect.h"
 #include "ptwalk.h"
@@ -522,11 +523,12 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
 	u64 cat = p->base | wpt_pte_categories(pte, h->interest);
 	unsigned int i = wpt_page_index(addr);
+	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
 	bool written = false;
 	enum wpt_stop stop;
 
 	if (p->tracked) {
-		if (wpt_page_written(p, i, pte)) {
+		if (touched || wpt_page_written(p, i, pte)) {
 			wpt_page_note_written(p, i, pte);
 			written = true;
 		} else if (h->reset && p->trackable && p->chunk &&
@@ -550,7 +552,7 @@ enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 	stop = wpt_out_check(h, addr, cat & h->masks->ret);
 	if (stop != WPT_GO_ON)
 		return stop;
-	if (h->reset && written) {
+	if (h->reset && written && !touched) {
 		stop = page_reset(h, p, addr, ptep, pte);
 		if (stop != WPT_GO_ON)
 			return stop;

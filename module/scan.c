@@ -161,6 +161,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		.out = &s->out,
 		.reset = s->flags & WPTRACK_SCAN_RESET,
 		.check = s->flags & WPTRACK_SCAN_CHECK_TRACKED,
+		.inherits = s->inherits,
 	};
 	enum wpt_stop stop = WPT_STOP_END;
 	unsigned int losses;

@@ -81,6 +81,7 @@ struct wpt_tracker {
  * @flags:   WPTRACK_SCAN_*
  * @epoch:   in: the epoch that it must be, or 0; out: the epoch that it was
  * @clear:   it is for a WPTRACK_IOC_CLEAR
+ * @inherits: of a child that has not run: what others have written to stays written
  * @goes_on: which has begun with another region
  * @out:     limits in, counts out; the buffer belongs to the caller
  * @deliver: hand over the regions of the buffer.  Called without locks other
@@ -96,6 +97,7 @@ struct wpt_scan {
 	u64 flags;
 	u64 epoch;
 	bool clear;
+	bool inherits;
 	bool goes_on;
 	struct wpt_out out;
 	unsigned int (*deliver)(void *ctx, const struct wptrack_region *regions,

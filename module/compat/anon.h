@@ -11,6 +11,7 @@
 #include <linux/page-flags.h>
 #include <linux/rmap.h>
 
+#include "entry.h"
 #include "page.h"
 
 /* They came together.  Without the former, each read-only page would pass for shared. */
@@ -80,6 +81,17 @@ static inline void wpt_page_try_share_hugetlb(struct page *page)
 #endif
 }
 
+/* Can an anonymous page be one that fork() has left to two? */
+static inline bool wpt_page_inherited(struct page *page)
+{
+	return !PageAnonExclusive(page);
+}
+
+static inline bool wpt_entry_inherited(pte_t pte)
+{
+	return wpt_pte_swapped(pte) && !pte_swp_exclusive(pte);
+}
+
 /* The caller knows that it is the mapping's own. */
 static inline void wpt_page_set_own(struct page *page)
 {
@@ -105,6 +117,16 @@ static inline void wpt_page_own(struct page *page)
 #define WPT_PAGE_LENDS	0
 
 static inline bool wpt_force_looks_again(void)
+{
+	return false;
+}
+
+static inline bool wpt_page_inherited(struct page *page)
+{
+	return page_mapcount(page) > 1;
+}
+
+static inline bool wpt_entry_inherited(pte_t pte)
 {
 	return false;
 }
