@@ -456,7 +456,7 @@ static noinline void event_begin(struct wpt_space *space,
 	if (moves)
 		wpt_protect_moves(space, addr, end);
 	/* Where nobody tracks nothing is known of what is moved, nor who holds it. */
-	if (remaps && !event_covered(space, addr, end))
+	if (remaps && !event_covered(space, wpt_unseen_start(space, addr, end), end))
 		wpt_unseen_moves(space, range->start, range->end);
 	if (ev.kind == WPT_EVENT_UNMAP)
 		wpt_copy_forget(space);

@@ -162,12 +162,13 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 				pte_t pte, u64 base)
 {
+	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
 	enum wpt_stop stop;
 	u64 cat;
 
 	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
 		unsigned int i = wpt_page_index(h->addr);
-		bool written = wpt_page_written(p, i, pte);
+		bool written = touched || wpt_page_written(p, i, pte);
 
 		cat = base;
 		if (written)

@@ -4,17 +4,21 @@
  * run yet, but others may have written to its memory, who can find it as soon as it has a
  * number (process_vm_writev(), /proc/PID/mem): before there was anybody to see it, too.
  *
- * fork() leaves no entry of private memory writable but copies of what is pinned, which is
- * not clean in the parent either; and no page is left to one of the two alone.  A write makes
- * it so.  Of shared memory it leaves nothing but the entries of hugetlb: whatever else is
- * there, somebody has touched.
+ * fork() leaves no entry of private memory writable but copies of what is pinned, and no page
+ * or place in swap to one of the two alone.  A write makes it so; but KSM may share it again.
+ * Of shared memory it leaves nothing, but for what is protected by userfaultfd or has guard
+ * pages: whatever is there, somebody has touched.
+ *
+ * Not seen is a write to shared memory that was taken away again before there was anybody to
+ * see that.
  */
-#include <linux/hugetlb.h>
+#include <linux/mm.h>
 
 #include "compat/anon.h"
 #include "compat/entry.h"
 #include "inherit.h"
 #include "ptwalk.h"
+#include "swap.h"
 
 /**
  * wpt_inherited() - is an entry as fork() has left it?
@@ -25,16 +29,20 @@
  */
 bool wpt_inherited(struct vm_area_struct *vma, pte_t pte)
 {
+	const bool merges = vma->vm_flags & VM_MERGEABLE;
 	struct page *page;
 
 	if (pte_none(pte))
 		return true;
-	if ((vma->vm_flags & VM_SHARED) && !is_vm_hugetlb_page(vma))
-		return false;
 	if (!pte_present(pte))
-		return wpt_entry_inherited(pte);
-	if (pte_write(pte))
+		return wpt_pte_empty(pte) ||
+		       (!(vma->vm_flags & VM_SHARED) && wpt_pte_swapped(pte) &&
+			wpt_swap_shared(pte));
+	if ((vma->vm_flags & VM_SHARED) || pte_write(pte))
 		return false;
 	page = wpt_pte_page(pte);
-	return !page || !wpt_page_anon(page) || wpt_page_inherited(page);
+	if (!page)
+		return !merges;
+	return !wpt_page_anon(page) ||
+	       (wpt_page_inherited(page) && !(merges && wpt_page_ksm(page)));
 }

@@ -517,13 +517,23 @@ enum wpt_stop wpt_out_check(struct wpt_harvest *h, unsigned long addr,
 	}
 }
 
+/* Has somebody written to memory of a child that has not run?  See inherit.c. */
+static bool page_touched(const struct wpt_piece *p, unsigned int i, pte_t pte)
+{
+	/* It may be none again. */
+	if (p->chunk && (p->vma->vm_flags & VM_SHARED) &&
+	    (test_bit(i, p->chunk->dirty) || wpt_chunk_hazy(p->chunk, i)))
+		return true;
+	return !wpt_inherited(p->vma, pte);
+}
+
 enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,
 			     unsigned long addr, pte_t *ptep)
 {
 	pte_t pte = ptep ? ptep_get(ptep) : __pte(0);
 	u64 cat = p->base | wpt_pte_categories(pte, h->interest);
 	unsigned int i = wpt_page_index(addr);
-	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
+	const bool touched = h->inherits && p->tracked && page_touched(p, i, pte);
 	bool written = false;
 	enum wpt_stop stop;
 

@@ -86,6 +86,15 @@ bool wpt_swap_held(pte_t pte)
 	return held;
 }
 
+/**
+ * wpt_swap_shared() - is a place in swap known to be of several mappings?
+ * @pte: an entry of swap, with its page table locked
+ */
+bool wpt_swap_shared(pte_t pte)
+{
+	return ready && static_call(wpt_swap_count)(wpt_entry(pte)) > 1;
+}
+
 #if defined(WPT_HAVE_PAGE_ANON_EXCLUSIVE) && defined(UFFDIO_MOVE)
 
 /* A write would copy it if it may be shared. */

@@ -15,6 +15,7 @@ enum wpt_own {
 bool wpt_swap_ready(void);
 struct page *wpt_swap_cached(pte_t pte, struct vm_area_struct *vma, unsigned long addr);
 bool wpt_swap_held(pte_t pte);
+bool wpt_swap_shared(pte_t pte);
 void wpt_swap_share(pte_t *ptep);
 enum wpt_own wpt_swap_own(pte_t *ptep);
 void wpt_swap_init(void);

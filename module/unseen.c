@@ -140,6 +140,20 @@ bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsig
 }
 
 /**
+ * wpt_unseen_start() - where does what mremap() moves begin?
+ * @space: the space
+ * @start: where its event does, for which wpt_unseen_remaps() is true
+ * @end:   the event's end
+ */
+unsigned long wpt_unseen_start(const struct wpt_space *space, unsigned long start,
+			       unsigned long end)
+{
+	struct vm_area_struct *vma = wpt_in_call() ? remapped(space, start, end) : NULL;
+
+	return vma ? max(start, vma->vm_start) : start;
+}
+
+/**
  * wpt_unseen_marks() - does what is present of hugetlb take a mark along when it is moved?
  * @space: the space
  * @start: where, in an event

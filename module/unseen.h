@@ -13,6 +13,8 @@ void wpt_unseen_hull(struct wpt_space *space, unsigned long start,
 void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long end);
 bool wpt_unseen_marks(const struct wpt_space *space, unsigned long start, unsigned long end);
 bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsigned long end);
+unsigned long wpt_unseen_start(const struct wpt_space *space, unsigned long start,
+			       unsigned long end);
 void wpt_unseen_moves(struct wpt_space *space, unsigned long start, unsigned long end);
 
 #endif /* WPT_UNSEEN_H */

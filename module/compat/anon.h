@@ -11,7 +11,6 @@
 #include <linux/page-flags.h>
 #include <linux/rmap.h>
 
-#include "entry.h"
 #include "page.h"
 
 /* They came together.  Without the former, each read-only page would pass for shared. */
@@ -84,12 +83,8 @@ static inline void wpt_page_try_share_hugetlb(struct page *page)
 /* Can an anonymous page be one that fork() has left to two? */
 static inline bool wpt_page_inherited(struct page *page)
 {
-	return !PageAnonExclusive(page);
-}
-
-static inline bool wpt_entry_inherited(pte_t pte)
-{
-	return wpt_pte_swapped(pte) && !pte_swp_exclusive(pte);
+	return !PageAnonExclusive(page) &&
+	       (PageCompound(page) || atomic_read(&page->_mapcount) > 0);
 }
 
 /* The caller knows that it is the mapping's own. */
@@ -124,11 +119,6 @@ static inline bool wpt_force_looks_again(void)
 static inline bool wpt_page_inherited(struct page *page)
 {
 	return page_mapcount(page) > 1;
-}
-
-static inline bool wpt_entry_inherited(pte_t pte)
-{
-	return false;
 }
 
 static inline void wpt_page_set_own(struct page *page)

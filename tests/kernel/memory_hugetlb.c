@@ -334,6 +334,8 @@ START_TEST(hugetlb_moved_over_tracked_memory_is_written)
 	need_tracking(a);
 	w = tracker_on(a);
 	away = hole(2 * PMD_PAGES, 0);
+	/* What comes from where nobody tracks may be held by anybody: all shared is unsure. */
+	track(w, away, 0);
 	/* 1 goes away and 2 takes its place: both were clean. */
 	if (mremap(a.p + PMD, PMD, PMD, MREMAP_MAYMOVE | MREMAP_FIXED,
 		   away.p) == MAP_FAILED)
