@@ -211,6 +211,47 @@ START_TEST(transfer_and_program_may_write_to_the_same_page)
 }
 END_TEST
 
+/*
+ * It began where nobody tracks, and its pages have been written back: at their new place they
+ * look as if nobody had ever written to them.
+ */
+START_TEST(transfer_under_way_moves_into_tracked_memory)
+{
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct area to;
+	struct map map;
+	int attempt;
+	bool late = false;
+	size_t i;
+
+	aio_start_or_skip();
+	if (!map_exists(MAP_KIND_EXT4))
+		skip("no ext4 scratch disk");
+	for (attempt = 0; attempt < ATTEMPTS && !late; attempt++) {
+		map = map_make(MAP_KIND_EXT4, PAGES, 9);
+		to = hole(PAGES, 9);
+		memset(map.a.p, FILL, PAGES * PAGE);
+		w = tracker_on(to);
+		aio_read(map.a.p + 8 * PAGE, 32 * PAGE);
+		must(msync(map.a.p, PAGES * PAGE, MS_SYNC));
+		must((long)mremap(map.a.p, PAGES * PAGE, PAGES * PAGE,
+				  MREMAP_MAYMOVE | MREMAP_FIXED, to.p));
+		late = !aio_done(false, 32 * PAGE);
+		if (late)
+			aio_done(true, 32 * PAGE);
+	}
+	ck_assert_msg(late, "every transfer was over before it was looked at");
+	for (i = 0; i < 32; i++)
+		ck_assert_uint_eq(to.p[(8 + i) * PAGE + 17], 0);
+	marks_set(m, 8, 32);
+	expect_no_lost(w, to, m, RESET, "transfer under way");
+	/* It is over: these are pages as any other. */
+	reset(w, to);
+	expect_clean(w, to);
+}
+END_TEST
+
 START_TEST(transfer_under_way_when_the_tracker_closes)
 {
 	struct area a = anon(PAGES);
@@ -240,5 +281,6 @@ void pins_inflight(Suite *s)
 			    DURING * KINDS);
 	tcase_add_loop_test(tc, transfer_and_program_may_write_to_the_same_page,
 			    0, WRITABLE * KINDS);
+	tcase_add_test(tc, transfer_under_way_moves_into_tracked_memory);
 	tcase_add_test(tc, transfer_under_way_when_the_tracker_closes);
 }
