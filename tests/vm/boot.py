@@ -336,13 +336,17 @@ def _qemu(result, kernel, tasks, nonce, opts):
         argv.extend(["-drive", "if=none,id=%s,%s" % (serial, blockdev),
                      "-device", "nvme,drive=%s,serial=%s" % (serial, serial)])
 
-    if opts.nodes > 1:
+    append = APPEND + DEBUG_APPEND.get(kernel.name, "")
+    if opts.nodes > 1 and kernel.debug:
+        # Without ACPI nobody tells it which memory is where.  A number of nodes it may
+        # miss by one: sizes are rounded up around holes, and the rest is the last one's.
+        append += " numa=fake=%dM" % (_memory(kernel, opts) // opts.nodes - 64)
+    elif opts.nodes > 1:
         each = _memory(kernel, opts) // opts.nodes
         for n in range(opts.nodes):
             argv += ["-object", "memory-backend-ram,id=node%d,size=%dM" % (n, each),
                      "-numa", "node,nodeid=%d,memdev=node%d%s"
                      % (n, n, ",cpus=%d" % n if n < opts.smp else "")]
-    append = APPEND + DEBUG_APPEND.get(kernel.name, "")
     if opts.full and kernel.debug:
         raise env.Fail("%s has no userland of its own: no full boot" % kernel.name)
     if opts.full:
@@ -357,7 +361,9 @@ def _qemu(result, kernel, tasks, nonce, opts):
         argv += ["-initrd", initrd]
     disk("wp-scratch", "format=raw,snapshot=on,file=" + build.scratch())
     if opts.slow_disk:
-        disk("wp-slow", "driver=null-co,size=64M,read-zeroes=on,latency-ns=300000000")
+        # As long as it takes to look at a transfer that is under way.
+        disk("wp-slow", "driver=null-co,size=64M,read-zeroes=on,latency-ns=%d"
+             % (1200000000 if kernel.debug else 300000000))
     if opts.icount:
         append += " nokaslr norandmaps"
     return argv + ["-append", (append + " " + opts.append).strip()]
