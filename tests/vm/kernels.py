@@ -14,6 +14,13 @@ import env
 Kernel = collections.namedtuple("Kernel", "name codename suites abi default debug",
                                 defaults=[None])
 
+
+def _backport(version):
+    """A kernel that was no release's own."""
+    return Kernel(version, "trixie", ["trixie", "trixie-backports"],
+                  version.replace(".", r"\.") + r"\.\d+\+deb13", False)
+
+
 # abi matches what stands between "linux-image-" and "-<flavour>".
 KERNELS = [
     Kernel("5.10", "bullseye", ["bullseye", "bullseye-security"],
@@ -22,10 +29,10 @@ KERNELS = [
            r"6\.1\.\d+-\d+", True),
     Kernel("6.12", "trixie", ["trixie", "trixie-security"],
            r"6\.12\.\d+\+deb13", True),
+    *map(_backport, ("6.16", "6.17", "6.18", "6.19", "7.0", "7.1")),
     Kernel("7.2", "forky", ["forky"],
            r"7\.2\.\d+\+deb14", True),
-    Kernel("7.3", "sid", ["sid", "experimental"],
-           r"7\.3(\.\d+\+deb14)?", False),
+    _backport("7.3"),
     Kernel("kasan", "trixie", ["trixie", "trixie-security"], "6.12", False,
            ["base", "kasan"]),
     Kernel("kcsan", "trixie", ["trixie", "trixie-security"], "6.12", False,
@@ -57,7 +64,7 @@ def readme_table():
         if k.debug:
             continue
         rows.append("| %s | %s | %s |" % (
-            k.name, "experimental" if "experimental" in k.suites else k.codename,
+            k.name, k.codename if k.default else k.suites[-1],
             "yes" if k.default else "on request (`KERNELS=%s`)" % k.name))
     return "\n".join(rows) + "\n"
 
