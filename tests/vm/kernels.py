@@ -15,12 +15,6 @@ Kernel = collections.namedtuple("Kernel", "name codename suites abi default debu
                                 defaults=[None])
 
 
-def _backport(version):
-    """A kernel that was no release's own."""
-    return Kernel(version, "trixie", ["trixie", "trixie-backports"],
-                  version.replace(".", r"\.") + r"\.\d+\+deb13", False)
-
-
 # abi matches what stands between "linux-image-" and "-<flavour>".
 KERNELS = [
     Kernel("5.10", "bullseye", ["bullseye", "bullseye-security"],
@@ -29,10 +23,10 @@ KERNELS = [
            r"6\.1\.\d+-\d+", True),
     Kernel("6.12", "trixie", ["trixie", "trixie-security"],
            r"6\.12\.\d+\+deb13", True),
-    *map(_backport, ("6.16", "6.17", "6.18", "6.19", "7.0", "7.1")),
     Kernel("7.2", "forky", ["forky"],
            r"7\.2\.\d+\+deb14", True),
-    _backport("7.3"),
+    Kernel("7.3", "trixie", ["trixie", "trixie-backports"],
+           r"7\.3\.\d+\+deb13", False),
     Kernel("kasan", "trixie", ["trixie", "trixie-security"], "6.12", False,
            ["base", "kasan"]),
     Kernel("kcsan", "trixie", ["trixie", "trixie-security"], "6.12", False,
