@@ -94,6 +94,9 @@ def prepare(kernel):
                 "--aptopt=Acquire::Languages \"none\"",
                 "--aptopt=Acquire::Retries \"3\""]
         argv += ["--dpkgopt=path-exclude=" + x for x in _EXCLUDE]
+        if kernel.suites[-1].endswith("-backports"):
+            # As apt install -t: what the kernel needs comes from there, too.
+            argv.append("--aptopt=APT::Default-Release \"%s\"" % kernel.suites[-1])
         key = env.digest(argv, kernel.suites, new["version"])
         root = path(kernel)
         if env.read(root + ".key") == key and os.path.exists(vmlinuz(kernel)):
