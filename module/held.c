@@ -60,6 +60,8 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 	while ((entry = xa_find(cache, &index, last, XA_PRESENT))) {
 		addr = max(h->addr, vma->vm_start + ((index - first) << shift));
 		next = min(end, vma->vm_start + ((index + 1 - first) << shift));
+		if (WARN_ON_ONCE(addr >= next))
+			break;
 		h->addr = addr;
 		/* No value: those stand for pages that are not in memory. */
 		if (!xa_is_value(entry) &&

@@ -36,7 +36,7 @@ bool wpt_inherited(struct vm_area_struct *vma, pte_t pte)
 		return true;
 	if (!pte_present(pte))
 		return wpt_pte_empty(pte) ||
-		       (!(vma->vm_flags & VM_SHARED) && wpt_pte_swapped(pte) &&
+		       (!(vma->vm_flags & VM_SHARED) && !merges && wpt_pte_swapped(pte) &&
 			wpt_swap_shared(pte));
 	if ((vma->vm_flags & VM_SHARED) || pte_write(pte))
 		return false;

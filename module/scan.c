@@ -166,7 +166,7 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 	enum wpt_stop stop = WPT_STOP_END;
 	unsigned int losses;
 	int ret, err, records;
-	bool lost, more;
+	bool lost, more, quiet;
 
 	s->walk_end = s->start;
 	if (mutex_lock_killable(&t->lock))
@@ -192,6 +192,8 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		goto out_mm;
 	lost = READ_ONCE(t->lost);
 	losses = READ_ONCE(t->losses);
+	/* One that found no memory may zap what is written behind the walk. */
+	quiet = !atomic_read(&t->space->events);
 	if (h.reset) {
 		wpt_fork_change_begin(t);
 		if (s->clear ? !s->goes_on : !t->resume || s->start != t->resume)
@@ -225,7 +227,8 @@ int wpt_tracker_scan(struct wpt_tracker *t, struct wpt_scan *s)
 		ret = -EPERM;
 	wpt_stat_add(REPORTED, s->out.pages);
 
-	if (!ret && h.reset && wpt_masks_plain(&s->masks) && READ_ONCE(t->lost))
+	if (!ret && h.reset && quiet && !s->inherits && wpt_masks_plain(&s->masks) &&
+	    READ_ONCE(t->lost))
 		scan_swept(t, h.mm, s, losses);
 	/* Only now: whoever resumes a scan that failed is in the same epoch. */
 	if (!ret && stop == WPT_STOP_END && (s->flags & WPTRACK_SCAN_ADVANCE))

@@ -115,12 +115,15 @@ void wpt_walk_flush(struct mm_struct *mm, unsigned long start, unsigned long end
 
 /*
  * A reset of all that was written has passed: from now on everything is known
- * there.  Unsure it stays while an event is under way, which may have begun
- * before the range was tracked, or before the page was looked at; and what became so
- * after wpt_held() was there.  If there is no memory to cut a set, pages read written
- * once more.
+ * there.  Unsure it stays if an event is under way, which may have begun before the
+ * range was tracked, or was when the step began (not @quiet), before the page was looked
+ * at; and what became so after wpt_held() was there.  If there is no memory to cut a set,
+ * pages read written once more.
+ *
+ * Who takes over what a child has from its parent tells nobody of its pages: those that
+ * are unsure stay so.
  */
-static void learn(struct wpt_harvest *h, unsigned long from)
+static void learn(struct wpt_harvest *h, unsigned long from, bool quiet)
 {
 	if (from >= h->addr || !wpt_masks_plain(h->masks))
 		return;
@@ -129,7 +132,7 @@ static void learn(struct wpt_harvest *h, unsigned long from)
 	    wpt_set_overlaps(&h->t->unsure, from, h->addr))
 		wpt_walk_flush(h->mm, from, h->addr);
 	wpt_set_del(&h->t->unknown, from, h->addr, WPT_UNKNOWN_MAX);
-	if (!atomic_read(&h->t->space->events) &&
+	if (quiet && !h->inherits && !atomic_read(&h->t->space->events) &&
 	    h->unsure_gen == h->t->unsure_gen) {
 		wpt_set_del(&h->t->unsure, from, h->addr, WPT_UNKNOWN_MAX);
 		h->t->unsure_private &= h->t->unsure.nr > 0;
@@ -183,6 +186,7 @@ int wpt_walk_run(struct wpt_harvest *h,
 {
 	struct wpt_space *space = h->t->space;
 	unsigned long from;
+	bool quiet;
 	int ret;
 
 	for (;;) {
@@ -190,9 +194,10 @@ int wpt_walk_run(struct wpt_harvest *h,
 		if (ret)
 			return ret;
 		from = h->addr;
+		quiet = !atomic_read(&space->events);
 		*stop = walk(h);
 		if (h->reset && walk == wpt_harvest)
-			learn(h, from);
+			learn(h, from, quiet);
 		wpt_walk_unlock(space, h->mm);
 		trace_wptrack_harvest(space->id, h->t->id, from, h->addr,
 				      h->reset, *stop);

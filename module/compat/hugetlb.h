@@ -73,14 +73,14 @@ wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
 /* The unit in which a mapping counts pages of its file: up to 6.6 a huge page. */
 static inline unsigned int wpt_cache_shift(struct vm_area_struct *vma)
 {
-#ifndef WPT_HAVE_HUGETLB_BASEPAGE_INDEX
+#ifdef WPT_HAVE_HUGETLB_BASEPAGE_INDEX
 	if (is_vm_hugetlb_page(vma))
 		return huge_page_shift(hstate_vma(vma));
 #endif
 	return PAGE_SHIFT;
 }
 
-/* References that belong to the mappings of a page and to its file. */
+/* References that belong to the mappings of a page, or of its huge one, and to its file. */
 static inline int wpt_hugetlb_expected_refs(struct page *page)
 {
 #ifdef WPT_HAVE_FOLIO_MAPCOUNT_INLINE
@@ -95,7 +95,7 @@ static inline int wpt_hugetlb_expected_refs(struct page *page)
 #ifdef WPT_HAVE_HUGETLB_BASEPAGE_INDEX
 	return refs + 1;
 #else
-	return refs + compound_nr(page);
+	return refs + compound_nr(compound_head(page));
 #endif
 }
 

@@ -311,6 +311,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, io_uring_read_into_plain_memory_is_reported);
 	pins_before(s);
 	pins_inflight(s);
+	pins_hugetlb(s);
 }
 
 int main(void)
