@@ -16,11 +16,11 @@
  *    reported as clean by its tracker.
  *  - Mappings with MADV_WIPEONFORK are empty now, as if they had been zapped.
  *  - Others may have written to it (process_vm_writev()): see inherit.c.
- *  - schedule_tail() has stored the thread ID (CLONE_CHILD_SETTID).
  *  - Restartable sequences are looked after when the task works are done.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -90,6 +90,18 @@ static int track_set(struct wpt_tracker *child, const struct wpt_set *set, u64 f
 			return ret;
 	}
 	return 0;
+}
+
+/*
+ * Has all that happened to the child's memory left a trace?  Whatever took something away, or
+ * made it read-only, before there was anybody to note it was counted by the kernel; what comes
+ * after its ranges are in the cover is noted.
+ */
+static bool birth_watched(const struct wpt_space *space)
+{
+	/* Pairs with wpt_space_event_add(): an event sees the cover, or we see it. */
+	smp_mb();
+	return space->untouched && !READ_ONCE(space->disturbed);
 }
 
 /* The ranges of the parent's tracker, as they are now, all written. */
@@ -279,20 +291,8 @@ static void forget_all(struct wpt_tracker *child)
 	mutex_unlock(&child->space->lock);
 }
 
-/* What the kernel has written for the child before now. */
-static void birth_tid(struct wpt_tracker *child)
-{
-	unsigned long addr = untagged_addr((unsigned long)current->set_child_tid);
-
-	if (!addr || !access_ok(current->set_child_tid, sizeof(int)))
-		return;
-	mutex_lock(&child->space->lock);
-	wpt_pending_add(child, addr & PAGE_MASK, PAGE_ALIGN(addr + sizeof(int)));
-	mutex_unlock(&child->space->lock);
-}
-
-/* Returns the tracker, or an error: -EINTR if the child does not need one. */
-static struct wpt_tracker *birth(struct wpt_fork *fork)
+/* The child's tracker becomes fork->child, and fork->ret why it cannot be of use. */
+static void birth(struct wpt_fork *fork)
 {
 	struct wpt_set ranges = { };
 	int records = atomic_read(&fork->t->space->lost_records);
@@ -300,56 +300,79 @@ static struct wpt_tracker *birth(struct wpt_fork *fork)
 	bool calm;
 	int ret;
 
-	if (stillborn(fork))
-		return ERR_PTR(-EINTR);
 	child = wpt_tracker_create(fork->t);
-	if (IS_ERR(child))
-		return child;
+	if (IS_ERR(child)) {
+		fork->ret = PTR_ERR(child);
+		return;
+	}
+	fork->child = child;
+	child->follow.unborn = true;
 	ret = birth_attach(child);
 	if (!ret)
 		ret = birth_ranges(child, fork->t, &ranges);
-	calm = !ret && still_calm(fork, records);
+	calm = !ret && still_calm(fork, records) && birth_watched(child->space);
 	if (calm) {
 		/* For want of memory more is written than there has to be. */
 		birth_resets(child, fork, &ranges);
-		calm = still_calm(fork, records);
+		/* Who was there before the fork's own has taken traces away with his resets. */
+		calm = still_calm(fork, records) && !atomic_read(&child->space->resets);
 		if (!calm)
 			forget_all(child);
 	}
 	if (!ret && !calm)
 		wpt_stat_inc(OVER_FORKED);
 	wpt_set_destroy(&ranges);
-	if (!ret && !stillborn(fork)) {
-		birth_tid(child);
-		return child;
+	fork->ret = ret == -EINTR ? -EAGAIN : ret;
+}
+
+/* The tracker is handed over, or not. */
+static void birth_done(struct wpt_fork *fork)
+{
+	const bool lives = !stillborn(fork);
+	struct wpt_tracker *child = fork->child;
+
+	if (child) {
+		child->follow.unborn = false;
+		if (fork->ret || !lives || !wpt_follow_add(fork->t, child))
+			wpt_tracker_close(child);
 	}
-	wpt_tracker_close(child);
-	if (stillborn(fork))
-		return ERR_PTR(-EINTR);
-	return ERR_PTR(ret == -EINTR ? -EAGAIN : ret);
+	if (lives && fork->ret)
+		wpt_follow_missed(fork->t);
+	else if (lives)
+		wpt_stat_inc(FORKS);
+	wake_up_poll(&fork->t->watch.wait, EPOLLPRI);
+	/* May be the end of the parent: children come before that. */
+	mmput(fork->mm);
+	wpt_tracker_put(fork->t);
+}
+
+/* What the kernel would have done: nobody minds if it cannot be stored. */
+static void birth_tid(int __user *tid)
+{
+	current->set_child_tid = tid;
+	if (tid && current->mm)
+		put_user(task_pid_vnr(current), tid);
 }
 
 /**
- * wpt_birth() - give the child of a fork a tracker
+ * wpt_birth() - give the child of a fork a tracker, or several
  * @work: wpt_fork.work.  Runs in the child, before it first returns to user space, or
  *        when it exits without having done so.
  */
 void wpt_birth(struct callback_head *work)
 {
-	struct wpt_fork *fork = container_of(work, struct wpt_fork, work);
-	struct wpt_tracker *t = fork->t, *child = birth(fork);
+	struct wpt_fork *first = container_of(work, struct wpt_fork, work), *fork, *next;
 
-	if (!IS_ERR(child) && !wpt_follow_add(t, child))
-		wpt_tracker_close(child);
-	if (!IS_ERR(child))
-		wpt_stat_inc(FORKS);
-	else if (PTR_ERR(child) != -EINTR)
-		wpt_follow_missed(t);
-	wake_up_poll(&t->watch.wait, EPOLLPRI);
-	/* May be the end of the parent: children come before that. */
-	mmput(fork->mm);
-	kfree(fork);
-	wpt_tracker_put(t);
-	/* The last: see wpt_fork_exit(). */
-	module_put(THIS_MODULE);
+	for (fork = first; fork; fork = fork->next)
+		if (!stillborn(fork))
+			birth(fork);
+	birth_tid(first->tid);
+	for (fork = first; fork; fork = fork->next)
+		birth_done(fork);
+	for (fork = first; fork; fork = next) {
+		next = fork->next;
+		kfree(fork);
+		/* The last: see wpt_fork_exit(). */
+		module_put(THIS_MODULE);
+	}
 }

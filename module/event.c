@@ -448,6 +448,9 @@ static noinline void event_begin(struct wpt_space *space,
 	if (READ_ONCE(space->forks.followers))
 		wpt_fork_event(space, range);
 
+	/* Before the look at the cover: see birth_watched(). */
+	if (!READ_ONCE(space->disturbed))
+		WRITE_ONCE(space->disturbed, true);
 	/* A harvest sees the event under way, or we see what it did. */
 	wpt_space_event_add(space, range, addr, end, moves || remaps);
 	wpt_stat_inc(EVENTS);

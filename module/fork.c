@@ -9,6 +9,7 @@
  *     of each private mapping: a mark notes how many resets there have been.
  *  2. The tracepoint sched_process_fork is called, before the child can run.  The probe
  *     holds the parent's tracker and address space, and gives the child a task work.
+ *     Nor is its thread ID stored by the kernel (CLONE_CHILD_SETTID), but by that.
  *  3. The child runs it before it first returns to user space, see birth.c.
  *
  * The probe is there while a tracker follows forks.  It does not sleep; all that can
@@ -132,6 +133,11 @@ void wpt_fork_change_begin(struct wpt_tracker *t)
 {
 	struct wpt_forks *forks = &t->space->forks;
 
+	if (!t->follow.unborn) {
+		atomic_inc(&t->space->resets);
+		/* Before any page changes: see birth(). */
+		smp_mb__after_atomic();
+	}
 	if (!t->follow.on)
 		return;
 	atomic_inc(&forks->changing);
@@ -167,30 +173,41 @@ void wpt_follow_missed(struct wpt_tracker *t)
 }
 
 /* The child is to be born with a tracker.  RCU read section. */
-static void fork_follow(struct wpt_tracker *t, struct task_struct *child,
-			const struct wpt_fork_mark *mark)
+static struct wpt_fork *fork_follow(struct wpt_tracker *t, const struct wpt_fork_mark *mark)
 {
 	struct wpt_fork *fork;
 
 	/* Whoever holds the tracker may let go of the module with it. */
 	if (!try_module_get(THIS_MODULE))
-		return;
-	fork = kmalloc(sizeof(*fork), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
+		return NULL;
+	fork = kzalloc(sizeof(*fork), GFP_ATOMIC | __GFP_ACCOUNT | __GFP_NOWARN);
 	if (!fork)
 		wpt_follow_missed(t);
 	if (!fork || !refcount_inc_not_zero(&t->refs)) {
 		kfree(fork);
 		module_put(THIS_MODULE);
-		return;
+		return NULL;
 	}
 	fork->t = t;
 	fork->mm = current->mm;
 	mmget(fork->mm);
 	fork->changes = mark->changes;
 	fork->calm = mark->calm;
-	init_task_work(&fork->work, wpt_birth);
+	return fork;
+}
+
+/*
+ * All of them come with one work: none of the child's trackers is anybody's before all have
+ * what they need.  Its thread ID would be stored on its way there, and be the only thing
+ * that happens to its memory.
+ */
+static void fork_give(struct task_struct *child, struct wpt_fork *first)
+{
+	init_task_work(&first->work, wpt_birth);
+	first->tid = child->set_child_tid;
+	child->set_child_tid = NULL;
 	/* It fails only for a task that exits, and this one has not begun. */
-	WARN_ON_ONCE(task_work_add(child, &fork->work, TWA_RESUME));
+	WARN_ON_ONCE(task_work_add(child, &first->work, TWA_RESUME));
 }
 
 /* The child cannot run yet, and nobody else changes its mm. */
@@ -198,6 +215,7 @@ static void fork_probe(void *data, struct task_struct *parent,
 		       struct task_struct *child)
 {
 	struct mm_struct *mm = current->mm;
+	struct wpt_fork *first = NULL, **last = &first;
 	struct wpt_fork_mark mark;
 	struct wpt_space *space;
 	struct wpt_tracker *t;
@@ -208,8 +226,13 @@ static void fork_probe(void *data, struct task_struct *parent,
 	space = wpt_space_find(mm);
 	if (space && READ_ONCE(space->forks.followers)) {
 		take_mark(&space->forks, &mark);
-		list_for_each_entry_rcu(t, &space->forks.list, follow.node)
-			fork_follow(t, child, &mark);
+		list_for_each_entry_rcu(t, &space->forks.list, follow.node) {
+			*last = fork_follow(t, &mark);
+			if (*last)
+				last = &(*last)->next;
+		}
+		if (first)
+			fork_give(child, first);
 	}
 	rcu_read_unlock();
 }

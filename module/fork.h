@@ -65,6 +65,7 @@ struct wpt_forks {
  * @waiting: trackers of children that nobody has fetched, by their @wait
  * @wait:    this one is the tracker of a child that nobody has fetched
  * @counted: it counts among the uncollected ones of its user; whoever owns it
+ * @unborn:  the child has not run yet, nor does anybody else know of this one
  * @closed:  nobody can fetch children any more
  * @missed:  forks that were not followed
  * @told:    how many of them the owner knows of
@@ -77,23 +78,32 @@ struct wpt_follow {
 	struct list_head waiting;
 	struct list_head wait;
 	bool counted;
+	bool unborn;
 	bool closed;
 	atomic_long_t missed;
 	unsigned long told;
 };
 
 /**
- * struct wpt_fork - a fork that is followed, until the child is born
- * @work:    of the child
+ * struct wpt_fork - a fork that is followed by one tracker, until the child is born
+ * @work:    of the child; in the first one
+ * @next:    who follows it, too
  * @t:       the parent's tracker, held
+ * @child:   the child's, once there is one
+ * @ret:     why it is of no use
  * @mm:      the parent's address space, held: it may exit meanwhile
+ * @tid:     where the child's thread ID is to be stored; in the first one
  * @changes: wpt_forks.changes while the page tables were copied
  * @calm:    that is known
  */
 struct wpt_fork {
 	struct callback_head work;
+	struct wpt_fork *next;
 	struct wpt_tracker *t;
+	struct wpt_tracker *child;
+	int ret;
 	struct mm_struct *mm;
+	int __user *tid;
 	unsigned int changes;
 	bool calm;
 };

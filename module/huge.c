@@ -158,11 +158,19 @@ static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 	return WPT_GO_ON;
 }
 
+/* As page_touched(). */
+static bool huge_touched(const struct wpt_piece *p, pte_t pte)
+{
+	if (p->chunk && !wpt_bits_empty(p->chunk->dirty) && !wpt_inherits_anon(pte))
+		return true;
+	return !wpt_inherited(p->vma, pte, true);
+}
+
 /* Pages that do not all have the same answer: one by one, nothing is armed. */
 static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 				pte_t pte, u64 base)
 {
-	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
+	const bool touched = h->inherits && p->tracked && huge_touched(p, pte);
 	enum wpt_stop stop;
 	u64 cat;
 
@@ -215,7 +223,7 @@ static void note_written(const struct wpt_piece *p, pte_t pte)
 static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 				pmd_t *pmdp, pte_t pte, u64 cat, bool written)
 {
-	const bool touched = h->inherits && p->tracked && !wpt_inherited(p->vma, pte);
+	const bool touched = h->inherits && p->tracked && huge_touched(p, pte);
 	unsigned long addr = h->addr;
 	enum wpt_stop stop;
 

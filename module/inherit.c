@@ -9,8 +9,7 @@
  * Of shared memory it leaves nothing, but for what is protected by userfaultfd or has guard
  * pages: whatever is there, somebody has touched.
  *
- * Not seen is a write to shared memory that was taken away again before there was anybody to
- * see that.
+ * What was taken away again before there was anybody to see that: see birth_watched().
  */
 #include <linux/mm.h>
 
@@ -22,12 +21,13 @@
 
 /**
  * wpt_inherited() - is an entry as fork() has left it?
- * @vma: a mapping of a child that has not run yet
- * @pte: the entry, or a huge one in its form; its page table is locked
+ * @vma:  a mapping of a child that has not run yet
+ * @pte:  the entry, or a huge one in its form; its page table is locked
+ * @huge: which of them
  *
  * Return: false if that is not sure.
  */
-bool wpt_inherited(struct vm_area_struct *vma, pte_t pte)
+bool wpt_inherited(struct vm_area_struct *vma, pte_t pte, bool huge)
 {
 	const bool merges = vma->vm_flags & VM_MERGEABLE;
 	struct page *page;
@@ -44,5 +44,21 @@ bool wpt_inherited(struct vm_area_struct *vma, pte_t pte)
 	if (!page)
 		return !merges;
 	return !wpt_page_anon(page) ||
-	       (wpt_page_inherited(page) && !(merges && wpt_page_ksm(page)));
+	       (wpt_page_inherited(page, huge) && !(merges && wpt_page_ksm(page)));
+}
+
+/**
+ * wpt_inherits_anon() - does an entry stand for data of private memory?
+ * @pte: the entry, or a huge one in its form; its page table is locked
+ *
+ * Such tell themselves whether they were touched.  Others may stand where they have been.
+ */
+bool wpt_inherits_anon(pte_t pte)
+{
+	struct page *page;
+
+	if (!pte_present(pte))
+		return wpt_pte_swapped(pte);
+	page = wpt_pte_page(pte);
+	return page && wpt_page_anon(page);
 }

@@ -5,6 +5,7 @@
 
 #include <linux/mm.h>
 
-bool wpt_inherited(struct vm_area_struct *vma, pte_t pte);
+bool wpt_inherited(struct vm_area_struct *vma, pte_t pte, bool huge);
+bool wpt_inherits_anon(pte_t pte);
 
 #endif /* WPT_INHERIT_H */

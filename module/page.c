@@ -524,7 +524,10 @@ static bool page_touched(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	if (p->chunk && (p->vma->vm_flags & VM_SHARED) &&
 	    (test_bit(i, p->chunk->dirty) || wpt_chunk_hazy(p->chunk, i)))
 		return true;
-	return !wpt_inherited(p->vma, pte);
+	/* What was private is gone, and what stands in for it is not what the parent has. */
+	if (p->chunk && test_bit(i, p->chunk->dirty) && !wpt_inherits_anon(pte))
+		return true;
+	return !wpt_inherited(p->vma, pte, false);
 }
 
 enum wpt_stop wpt_do_page(struct wpt_harvest *h, struct wpt_piece *p,

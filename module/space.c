@@ -4,6 +4,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
+#include "compat/tlb.h"
 #include "event.h"
 #include "space.h"
 #include "watch.h"
@@ -122,6 +123,8 @@ struct wpt_space *wpt_space_get(struct mm_struct *mm)
 		spin_lock(&registry_lock);
 		/* A space that its last user is just leaving comes back. */
 		if (!space->users++) {
+			/* Whoever has not met the notifier is done, and was counted. */
+			space->untouched = wpt_mm_untouched(mm);
 			WRITE_ONCE(space->dead, false);
 			hash_add_rcu(wpt_spaces, &space->hash,
 				     (unsigned long)mm);

@@ -191,6 +191,8 @@ static void tracker_destroy(struct wpt_tracker *t)
 		if (mmget_not_zero(space->mm))
 			mm = space->mm;
 		wpt_watch_set(space, &t->watch, &t->ranges, 0, NULL);
+		/* What it has reset is forgotten. */
+		atomic_inc(&space->resets);
 		mutex_lock(&space->lock);
 		list_del(&t->node);
 		list_del(&t->watch.node);

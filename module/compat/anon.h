@@ -80,8 +80,8 @@ static inline void wpt_page_try_share_hugetlb(struct page *page)
 #endif
 }
 
-/* Can an anonymous page be one that fork() has left to two? */
-static inline bool wpt_page_inherited(struct page *page)
+/* Can an anonymous page, or a huge one, be one that fork() has left to two? */
+static inline bool wpt_page_inherited(struct page *page, bool huge)
 {
 	return !PageAnonExclusive(page) &&
 	       (PageCompound(page) || atomic_read(&page->_mapcount) > 0);
@@ -116,9 +116,15 @@ static inline bool wpt_force_looks_again(void)
 	return false;
 }
 
-static inline bool wpt_page_inherited(struct page *page)
+/* A huge one is written in place only if all of its parts are the mapping's own. */
+static inline bool wpt_page_inherited(struct page *page, bool huge)
 {
-	return page_mapcount(page) > 1;
+	unsigned int i;
+
+	for (i = 0; i < (huge ? HPAGE_PMD_NR : 1); i++)
+		if (page_mapcount(page + i) > 1)
+			return true;
+	return false;
 }
 
 static inline void wpt_page_set_own(struct page *page)

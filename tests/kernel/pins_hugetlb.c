@@ -16,8 +16,7 @@
 
 static struct area huge_file(size_t huge, int *fd)
 {
-	if (!hugetlb_pages(2 * HUGE))
-		skip("no huge pages");
+	ck_assert_msg(hugetlb_pages(2 * HUGE), "no huge pages");
 	return hugetlb(huge, true, fd);
 }
 
@@ -101,8 +100,7 @@ START_TEST(transfer_into_a_small_page_after_huge_ones)
 	struct wptrack *w;
 	int fd, ends[2], file, from;
 
-	if (!hugetlb_pages(2 * HUGE))
-		skip("no huge pages");
+	ck_assert_msg(hugetlb_pages(2 * HUGE), "no huge pages");
 	room = hole(4 * PMD_PAGES, 0);
 	a = (struct area){ (uint8_t *)(((uintptr_t)room.p + PMD - 1) & -PMD), PMD_PAGES };
 	small = area_sub(a, 0, 1);

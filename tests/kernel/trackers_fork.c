@@ -460,4 +460,5 @@ void trackers_fork(Suite *s)
 	tcase_add_test(tc, memory_that_a_child_does_not_get);
 	trackers_fork_life(s);
 	trackers_fork_race(s);
+	trackers_fork_born(s);
 }

@@ -18,5 +18,6 @@ int polled_for(struct wptrack *w, int timeout);
 
 void trackers_fork_life(Suite *s);
 void trackers_fork_race(Suite *s);
+void trackers_fork_born(Suite *s);
 
 #endif /* TESTS_TRACKERS_FORK_H */

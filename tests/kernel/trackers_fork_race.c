@@ -203,49 +203,6 @@ static void end_child(struct wptrack *c, pid_t pid)
 	wptrack_close(c);
 }
 
-/* Of the child: known to everybody in the parent before it runs. */
-static atomic_int born;
-
-static void *write_to_child(void *arg)
-{
-	struct area *last = arg;
-	uint8_t byte = 0xee;
-	struct iovec from = { &byte, 1 }, to = { last->p, 1 };
-
-	while (!born)
-		;
-	ck_assert_int_eq(process_vm_writev(born, &from, 1, &to, 1, 0), 1);
-	return NULL;
-}
-
-START_TEST(who_writes_to_a_child_before_it_runs_is_seen)
-{
-	const size_t pages = 12000;
-	struct area b = anon_populated(pages), last = area_sub(b, pages - 1, 1);
-	struct wptrack *w = follow_self(), *c;
-	pthread_t thread;
-	pid_t pid;
-
-	track(w, b, 0);
-	reset(w, b);
-	born = 0;
-	ck_assert(!pthread_create(&thread, NULL, write_to_child, &last));
-	pid = must(syscall(SYS_clone, SIGCHLD | CLONE_PARENT_SETTID, NULL, &born, NULL, NULL));
-	if (!pid) {
-		pause();
-		_exit(0);
-	}
-	pthread_join(thread, NULL);
-	c = child_of(w, pid);
-	expect_all(c, last);
-	expect_clean(c, area_sub(b, 0, pages - 1));
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0));
-	wptrack_close(c);
-	wptrack_close(w);
-}
-END_TEST
-
 START_TEST(threads_that_write_while_the_parent_forks)
 {
 	long before = stats_value("overreport_forked");
@@ -325,7 +282,6 @@ void trackers_fork_race(Suite *s)
 {
 	TCase *tc = tcase_new(s, "fork races", TEST_TIMEOUT);
 
-	tcase_add_test(tc, who_writes_to_a_child_before_it_runs_is_seen);
 	tcase_add_test(tc, threads_that_write_while_the_parent_forks);
 	tcase_add_test(tc, resets_while_the_parent_forks);
 }
