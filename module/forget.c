@@ -6,6 +6,7 @@
 #include "chunk_bits.h"
 #include "harvest.h"
 #include "lend.h"
+#include "protect.h"
 #include "ptwalk.h"
 #include "sym.h"
 
@@ -63,9 +64,35 @@ static bool forget_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	return huge;
 }
 
-/* Returns false if the page table has vanished. */
-static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
-			pmd_t *pmdp, unsigned long start, unsigned long end)
+/*
+ * Pages that passed for shared while they were clean, see protect.c, are the mapping's own
+ * again: a write would find out, but UFFDIO_MOVE would go on to refuse them.  Returns false
+ * if somebody holds one.
+ */
+static bool forget_share(const struct wpt_chunk *chunk, unsigned long start, pte_t *ptep,
+			 unsigned int n)
+{
+	const unsigned int first = wpt_page_index(start);
+	bool done = true;
+	unsigned int i;
+	pte_t *pte;
+
+	for (i = find_next_bit(chunk->armed, first + n, first); i < first + n;
+	     i = find_next_bit(chunk->armed, first + n, i + 1)) {
+		pte = ptep + (i - first);
+		/* In an entry of swap the bit means something else. */
+		if (!pte_present(ptep_get(pte)) || !pte_write(ptep_get(pte)))
+			done &= wpt_protect_own(pte) == WPT_OWN_DONE;
+	}
+	return done;
+}
+
+/*
+ * Returns false if the page table has vanished.  *@held: out, unless it is NULL: nothing was
+ * forgotten, as somebody holds a page, perhaps a list of the LRU.
+ */
+static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk, pmd_t *pmdp,
+			unsigned long start, unsigned long end, bool *held)
 {
 	unsigned int n = (end - start) >> PAGE_SHIFT, k;
 	spinlock_t *ptl;
@@ -76,12 +103,17 @@ static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 		return false;
 	for (k = 0; k < n && unlikely(READ_ONCE(chunk->lent)); k++)
 		wpt_lend_back(chunk, wpt_page_index(start) + k, ptep_get(ptep + k));
+	if (!forget_share(chunk, start, ptep, n) && held) {
+		*held = true;
+		goto out;
+	}
 	/* Those too that came with mremap() and were never reset. */
 	for (k = 0; k < n; k++)
 		if (pte_present(ptep_get(ptep + k)) &&
 		    wpt_pte_marked(ptep_get(ptep + k)))
 			wpt_pte_unmark(ptep + k);
 	forget_bits(space, chunk, start, end);
+out:
 	pte_unmap_unlock(ptep, ptl);
 	return true;
 }
@@ -89,7 +121,7 @@ static bool forget_ptes(struct wpt_space *space, struct wpt_chunk *chunk,
 /* The same in a mapping, with the marks of its ptes. */
 static void forget_mapped(struct wpt_space *space, struct mm_struct *mm,
 			  struct wpt_chunk *chunk, unsigned long start,
-			  unsigned long end)
+			  unsigned long end, bool *held)
 {
 	unsigned long next;
 	pmd_t *pmdp;
@@ -101,7 +133,7 @@ static void forget_mapped(struct wpt_space *space, struct mm_struct *mm,
 			done = forget_huge(space, chunk, pmdp, start, end);
 			break;
 		case WPT_PMD_TABLE:
-			done = forget_ptes(space, chunk, pmdp, start, end);
+			done = forget_ptes(space, chunk, pmdp, start, end, held);
 			break;
 		default:
 			forget_bits(space, chunk, start, end);
@@ -118,7 +150,7 @@ static void forget_mapped(struct wpt_space *space, struct mm_struct *mm,
  */
 static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
 			 struct wpt_chunk *chunk, unsigned long start,
-			 unsigned long end)
+			 unsigned long end, bool *held)
 {
 	struct vm_area_struct *vma;
 	unsigned long next;
@@ -129,7 +161,7 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
 		vma = mm ? find_vma(mm, start) : NULL;
 		if (vma && vma->vm_start <= start) {
 			next = min(end, vma->vm_end);
-			forget_mapped(space, mm, chunk, start, next);
+			forget_mapped(space, mm, chunk, start, next, held);
 		} else {
 			next = vma ? min(end, vma->vm_start) : end;
 			forget_bits(space, chunk, start, next);
@@ -144,6 +176,8 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
  * @mm:    its address space with the mmap_lock held, or NULL if that is gone
  * @start: first address
  * @end:   end (exclusive)
+ * @held:  NULL, or out: it stopped where somebody holds a page that is to be the mapping's
+ *         own again; to be called again when the lists of the LRU are drained
  *
  * Leaves alone what is in the ranges of a tracker.  The cover of the space must
  * still hold the range: as long as there are records, events have to be recorded,
@@ -153,7 +187,7 @@ static void forget_chunk(struct wpt_space *space, struct mm_struct *mm,
  * Return: how far it got; @end when all is done.
  */
 unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
-				 unsigned long start, unsigned long end)
+				 unsigned long start, unsigned long end, bool *held)
 {
 	unsigned long addr = start, next, index;
 	unsigned int budget = WPT_STEP_CHUNKS;
@@ -182,10 +216,14 @@ unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
 			      iv.start >= wpt_chunk_end(addr))) {
 			/* All of it: what others have given up too finds no chunk. */
 			forget_chunk(space, mm, chunk, addr & WPT_CHUNK_MASK,
-				     wpt_chunk_end(addr));
+				     wpt_chunk_end(addr), held);
+			if (held && *held)
+				break;
 			wpt_record_drop(&space->rec, addr);
 		} else if (chunk) {
-			forget_chunk(space, mm, chunk, addr, next);
+			forget_chunk(space, mm, chunk, addr, next, held);
+			if (held && *held)
+				break;
 		}
 		addr = next;
 	}

@@ -90,6 +90,6 @@ static inline bool wpt_harvest_waits(const struct wpt_harvest *h)
 enum wpt_stop wpt_harvest(struct wpt_harvest *h);
 enum wpt_stop wpt_held(struct wpt_harvest *h);	/* held.c */
 unsigned long wpt_harvest_forget(struct wpt_space *space, struct mm_struct *mm,
-				 unsigned long start, unsigned long end);
+				 unsigned long start, unsigned long end, bool *held);
 
 #endif /* WPT_HARVEST_H */

@@ -406,6 +406,27 @@ static void own_lent(struct wpt_space *space, unsigned long addr, pte_t *ptep)
 	rcu_read_unlock();
 }
 
+/**
+ * wpt_protect_own() - a small page is the mapping's own again, if nobody else refers to it
+ * @ptep: its pte, with the page table locked; nothing happens to what is no such page
+ *
+ * Return: what is in the way.
+ */
+enum wpt_own wpt_protect_own(pte_t *ptep)
+{
+	pte_t pte = ptep_get(ptep);
+	struct page *page;
+
+	if (pte_present(pte)) {
+		page = wpt_pte_page(pte);
+		if (!page || !wpt_page_anon(page) || PageCompound(page) ||
+		    is_zone_device_page(page))
+			return WPT_OWN_DONE;
+		wpt_page_own(page);
+	}
+	return wpt_swap_own(ptep);
+}
+
 /*
  * Pages that UFFDIO_MOVE may take next, as far as they are small: from @addr on, up to the
  * first that is not present; or just the first.  Returns what was in the way of the first:
@@ -415,7 +436,6 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
 {
 	enum wpt_own own, ret = WPT_OWN_DONE;
 	unsigned long next;
-	struct page *page;
 	pte_t *ptep, *pte;
 	spinlock_t *ptl;
 	pmd_t *pmdp;
@@ -427,19 +447,13 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
 		return WPT_OWN_DONE;
 	own_lent(space, addr, ptep);
 	for (pte = ptep; addr < end; addr += PAGE_SIZE, pte++) {
-		if (!pte_present(ptep_get(pte))) {
-			if (pte == ptep)
-				ret = wpt_swap_own(pte);
+		if (!pte_present(ptep_get(pte)) && pte != ptep)
 			break;
-		}
-		page = wpt_pte_page(ptep_get(pte));
-		if (!page || !wpt_page_anon(page) || PageCompound(page) ||
-		    is_zone_device_page(page))
-			continue;
-		wpt_page_own(page);
-		own = wpt_swap_own(pte);
+		own = wpt_protect_own(pte);
 		if (pte == ptep)
 			ret = own;
+		if (!pte_present(ptep_get(pte)))
+			break;
 	}
 	pte_unmap_unlock(ptep, ptl);
 	return ret;

@@ -12,6 +12,7 @@
 #include "cover.h"
 #include "shared.h"
 #include "stats.h"
+#include "sym.h"
 #include "walk.h"
 
 static unsigned int max_ranges = 8192;
@@ -88,6 +89,9 @@ static void forget_lock(struct wpt_space *space, struct mm_struct *mm)
 	space->held_since = ktime_get_ns();
 }
 
+/* So often a page that somebody holds, or has locked, is waited for; in all. */
+#define FORGET_WAITS	8
+
 /*
  * Forget what no tracker has any more of the ranges in a set, and what is pending there
  * for this one, a piece at a time.  @mm is NULL if the address space is gone.  @killable:
@@ -98,7 +102,8 @@ static int forget_set(struct wpt_tracker *t, struct mm_struct *mm,
 {
 	struct wpt_space *space = t->space;
 	unsigned long addr, next;
-	unsigned int i;
+	unsigned int i, waits = 0;
+	bool held = false;
 
 	for (i = 0; i < set->nr; i++) {
 		addr = set->iv[i].start;
@@ -109,14 +114,20 @@ static int forget_set(struct wpt_tracker *t, struct mm_struct *mm,
 				forget_lock(space, mm);
 			else if (wpt_walk_lock(space, mm))
 				return -EINTR;
-			next = wpt_harvest_forget(space, mm, addr,
-						  set->iv[i].end);
+			next = wpt_harvest_forget(space, mm, addr, set->iv[i].end,
+						  waits < FORGET_WAITS ? &held : NULL);
 			next = wpt_shared_restore(space, mm, addr, next);
 			addr = wpt_pending_trim(t, addr, next);
 			wpt_stats_hold(space->held_since);
 			if (mm)
 				mmap_read_unlock(mm);
 			mutex_unlock(&space->lock);
+			if (held) {
+				static_call(wpt_lru_add_drain_all)();
+				schedule_timeout_uninterruptible(1);
+				held = false;
+				waits++;
+			}
 			cond_resched();
 		}
 	}
