@@ -9,6 +9,9 @@
  *
  * Each registration costs that, so hooks are registered in groups.
  *
+ * Where live patches are in use, a function is claimed before a callback is placed that
+ * does not keep them out; when the first one comes, those of the callbacks that are there.
+ *
  * All are PERMANENT: "sysctl kernel.ftrace_enabled=0" fails while they are
  * registered instead of silently removing them.  The flags of an ftrace_ops are
  * never changed afterwards.
@@ -18,6 +21,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/rcupdate.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -162,6 +166,11 @@ int wpt_hook_offer(struct wpt_hook *hook)
 	}
 	/* By name, ftrace would look up the names of all functions it knows. */
 	ret = ftrace_set_filter_ip(&hook->ops, addr, 0, 1);
+	if (!ret && !(hook->ops.flags & FTRACE_OPS_FL_IPMODIFY)) {
+		ret = wpt_claim_init(&hook->claim, addr);
+		if (ret)
+			static_call(wpt_ftrace_free_filter)(&hook->ops);
+	}
 	if (ret) {
 		pr_err("%s: ftrace cannot trace %s (error %d)\n", what,
 		       hook->function, ret);
@@ -187,11 +196,17 @@ int wpt_hook_offer(struct wpt_hook *hook)
  */
 static int place(struct wpt_hook *hook)
 {
+	int ret;
+
 	hook->called_directly = hook->direct && guard.placed &&
 		!wpt_direct_register(&hook->direct_ops, hook->direct);
 	if (hook->called_directly)
 		return 0;
-	return register_ftrace_function(&hook->ops);
+	ret = wpt_claim_wanted() ? wpt_claim(&hook->claim) : 0;
+	if (ret && hook->required)
+		pr_warn_once("nothing can be tracked: a live patch has replaced %s, or ftrace is switched off (error %d)\n",
+			     hook->function, ret);
+	return ret ?: register_ftrace_function(&hook->ops);
 }
 
 /* Returns when nobody is in the callback any more. */
@@ -227,12 +242,25 @@ static void place_group(struct wpt_hook_group *group)
 	list_for_each_entry(hook, &hooks, node)
 		if (hook->group == group && hook->placed)
 			return;
+	list_for_each_entry(hook, &hooks, node)
+		if (hook->group == group && wpt_claim_wanted() && wpt_claim(&hook->claim))
+			return;
 	if (register_ftrace_function(&group->ops))
 		return;
 	list_for_each_entry(hook, &hooks, node)
 		if (hook->group == group)
 			WRITE_ONCE(hook->failed, false);
 	set_placed(group, true);
+}
+
+/* What is not hooked anybody may replace. */
+static void drop_claims(void)
+{
+	struct wpt_hook *hook;
+
+	list_for_each_entry(hook, &hooks, node)
+		if (!hook->placed)
+			wpt_unclaim(&hook->claim);
 }
 
 /* The required one, which the statistics show, goes before what guards it. */
@@ -260,6 +288,7 @@ static void remove_all(void)
 		}
 		set_placed(groups[i], false);
 	}
+	drop_claims();
 }
 
 static int place_all(void)
@@ -287,8 +316,50 @@ static int place_all(void)
 				     hook->function, ret);
 		}
 	}
+	drop_claims();
 	return 0;
 }
+
+/*
+ * Those that were placed before there was need to.  Returns one that cannot be claimed, or
+ * NULL.
+ */
+static const struct wpt_hook *claim_placed(void)
+{
+	struct wpt_hook *hook;
+
+	list_for_each_entry(hook, &hooks, node)
+		if (hook->placed && !hook->called_directly && wpt_claim(&hook->claim))
+			return hook;
+	return NULL;
+}
+
+/*
+ * A live patch comes.  It has replaced nothing yet, so a claim fails only if somebody else
+ * has a function; then the live patch has to wait until nobody tracks.
+ */
+static int module_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct wpt_hook *unclaimed;
+	const struct module *mod = data;
+	int ret = 0;
+
+	if (event != MODULE_STATE_COMING || !is_livepatch_module(data))
+		return NOTIFY_DONE;
+	mutex_lock(&hook_lock);
+	unclaimed = claim_placed();
+	if (unclaimed && atomic_read(&hook_users)) {
+		pr_warn("memory is tracked, and %s cannot be kept from live patches: %s is refused\n",
+			unclaimed->function, mod->name);
+		ret = -EBUSY;
+	} else if (unclaimed) {
+		remove_all();
+	}
+	mutex_unlock(&hook_lock);
+	return notifier_from_errno(ret);
+}
+
+static struct notifier_block module_notifier = { .notifier_call = module_event };
 
 static void hook_remove(struct work_struct *work)
 {
@@ -304,8 +375,9 @@ static DECLARE_DELAYED_WORK(hook_remove_work, hook_remove);
  * wpt_hook_get() - make sure that the hooks are in place
  *
  * Return: 0, to be undone by wpt_hook_put(); -EOPNOTSUPP if ftrace is switched
- * off by sysctl, or by itself after a bug; -EINTR, or another error of ftrace.  May
- * sleep, for as long as it takes to remove the hooks after an earlier use.
+ * off by sysctl, or by itself after a bug, or if a live patch has replaced what is
+ * to be hooked; -EINTR, or another error of ftrace.  May sleep, for as long as it
+ * takes to remove the hooks after an earlier use.
  */
 int wpt_hook_get(void)
 {
@@ -392,7 +464,10 @@ int wpt_hook_init(void)
 		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);
 	}
-	return 0;
+	ret = register_module_notifier(&module_notifier);
+	if (ret)
+		wpt_hook_exit();
+	return ret;
 }
 
 /**
@@ -405,6 +480,7 @@ void wpt_hook_exit(void)
 	struct wpt_hook *hook;
 	unsigned int i;
 
+	unregister_module_notifier(&module_notifier);
 	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
@@ -412,6 +488,7 @@ void wpt_hook_exit(void)
 			static_call(wpt_ftrace_free_filter)(&groups[i]->ops);
 	list_for_each_entry(hook, &hooks, node) {
 		static_call(wpt_ftrace_free_filter)(&hook->ops);
+		wpt_claim_exit(&hook->claim);
 		if (hook->direct)
 			static_call(wpt_ftrace_free_filter)(&hook->direct_ops);
 	}

@@ -7,6 +7,8 @@
 #include <linux/list.h>
 #include <linux/mm_types.h>
 
+#include "claim.h"
+
 struct wpt_hook_group;
 
 /**
@@ -16,6 +18,7 @@ struct wpt_hook_group;
  * @direct:   the same as a function to be called directly, or 0; cheaper, but there
  *            can be only one such call at a function
  * @direct_ops: for @direct
+ * @claim:    keeps the function as it is, where neither the callback nor the call does
  * @addr:     where the function is
  * @group:    those that it is placed with, if it can be; or NULL
  * @called_directly: and this is how it is placed
@@ -29,6 +32,7 @@ struct wpt_hook {
 	struct ftrace_ops ops;
 	unsigned long direct;
 	struct ftrace_ops direct_ops;
+	struct wpt_claim claim;
 	unsigned long addr;
 	struct wpt_hook_group *group;
 	bool called_directly;

@@ -91,7 +91,7 @@ static int test_run(struct wpt_tracker *t, unsigned long base)
 	ret = wpt_tracker_attach(t, current->mm, task_tgid(current), false);
 	if (ret) {
 		pr_err("not loaded: tracking cannot start (error %d)%s\n", ret,
-		       ret == -EOPNOTSUPP ? ": is kernel.ftrace_enabled 0?" : "");
+		       ret == -EOPNOTSUPP ? ": is kernel.ftrace_enabled 0, or do_wp_page() live patched?" : "");
 		return ret;
 	}
 	ret = wpt_tracker_track(t, base, base + TEST_PAGES * PAGE_SIZE, 0, &done);

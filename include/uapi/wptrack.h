@@ -212,8 +212,8 @@ struct wptrack_info {
  *
  * Errors: EBUSY (already attached), EBADF (not a pidfd), EPERM (no ptrace
  * access), ESRCH (the process is gone or a kernel thread), EOPNOTSUPP (the hook
- * cannot be placed: sysctl kernel.ftrace_enabled is 0; forks cannot be followed
- * here), EINVAL, E2BIG.
+ * cannot be placed: sysctl kernel.ftrace_enabled is 0, or a live patch has replaced
+ * the function; forks cannot be followed here), EINVAL, E2BIG.
  */
 struct wptrack_attach {
 	__u64 size;

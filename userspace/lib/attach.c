@@ -101,7 +101,7 @@ static int attach(struct wptrack *w, int pidfd, pid_t pid, uint64_t flags)
 				target, (unsigned long long)flags);
 	case EOPNOTSUPP:
 		return wpt_fail(w, err,
-				"cannot track %s: the hook in the kernel cannot be placed (set the sysctl kernel.ftrace_enabled to 1), or it has to follow forks and cannot do so here ('wptrack info' says why)",
+				"cannot track %s: the hook in the kernel cannot be placed (set the sysctl kernel.ftrace_enabled to 1; a live patch of do_wp_page() keeps it out, too), or it has to follow forks and cannot do so here ('wptrack info' says why)",
 				target);
 	default:
 		return wpt_fail(w, err, "cannot track %s: %s", target,
