@@ -291,15 +291,12 @@ static void forget_all(struct wpt_tracker *child)
 	mutex_unlock(&child->space->lock);
 }
 
-/* The child's tracker becomes fork->child, and fork->ret why it cannot be of use. */
-static void birth(struct wpt_fork *fork)
+/* The child's tracker becomes fork->child, all written; or fork->ret is why not. */
+static void birth_begin(struct wpt_fork *fork)
 {
-	struct wpt_set ranges = { };
-	int records = atomic_read(&fork->t->space->lost_records);
 	struct wpt_tracker *child;
-	bool calm;
-	int ret;
 
+	fork->records = atomic_read(&fork->t->space->lost_records);
 	child = wpt_tracker_create(fork->t);
 	if (IS_ERR(child)) {
 		fork->ret = PTR_ERR(child);
@@ -307,22 +304,28 @@ static void birth(struct wpt_fork *fork)
 	}
 	fork->child = child;
 	child->follow.unborn = true;
-	ret = birth_attach(child);
-	if (!ret)
-		ret = birth_ranges(child, fork->t, &ranges);
-	calm = !ret && still_calm(fork, records) && birth_watched(child->space);
+	fork->ret = birth_attach(child) ?: birth_ranges(child, fork->t, &fork->ranges);
+	if (fork->ret == -EINTR)
+		fork->ret = -EAGAIN;
+}
+
+/* It takes over what is clean in the parent's, if all that has happened is known. */
+static void birth(struct wpt_fork *fork)
+{
+	struct wpt_tracker *child = fork->child;
+	bool calm = still_calm(fork, fork->records);
+
 	if (calm) {
 		/* For want of memory more is written than there has to be. */
-		birth_resets(child, fork, &ranges);
+		birth_resets(child, fork, &fork->ranges);
 		/* Who was there before the fork's own has taken traces away with his resets. */
-		calm = still_calm(fork, records) && !atomic_read(&child->space->resets);
+		calm = still_calm(fork, fork->records) &&
+		       !atomic_read(&child->space->resets);
 		if (!calm)
 			forget_all(child);
 	}
-	if (!ret && !calm)
+	if (!calm)
 		wpt_stat_inc(OVER_FORKED);
-	wpt_set_destroy(&ranges);
-	fork->ret = ret == -EINTR ? -EAGAIN : ret;
 }
 
 /* The tracker is handed over, or not. */
@@ -344,6 +347,7 @@ static void birth_done(struct wpt_fork *fork)
 	/* May be the end of the parent: children come before that. */
 	mmput(fork->mm);
 	wpt_tracker_put(fork->t);
+	wpt_set_destroy(&fork->ranges);
 }
 
 /* What the kernel would have done: nobody minds if it cannot be stored. */
@@ -365,6 +369,12 @@ void wpt_birth(struct callback_head *work)
 
 	for (fork = first; fork; fork = fork->next)
 		if (!stillborn(fork))
+			birth_begin(fork);
+	/* What they take over is not always easy on others, see wpt_split_try(). */
+	for (fork = first; fork; fork = fork->next)
+		fork->calm &= fork->child && !fork->ret && birth_watched(fork->child->space);
+	for (fork = first; fork; fork = fork->next)
+		if (fork->child && !fork->ret)
 			birth(fork);
 	birth_tid(first->tid);
 	for (fork = first; fork; fork = fork->next)

@@ -17,6 +17,8 @@
 #include <linux/task_work.h>
 #include <linux/types.h>
 
+#include "intervals.h"
+
 struct mmu_notifier_range;
 struct wpt_space;
 struct wpt_tracker;
@@ -91,10 +93,12 @@ struct wpt_follow {
  * @t:       the parent's tracker, held
  * @child:   the child's, once there is one
  * @ret:     why it is of no use
+ * @ranges:  those of both
+ * @records: how often an event of the parent's was not recorded before
  * @mm:      the parent's address space, held: it may exit meanwhile
  * @tid:     where the child's thread ID is to be stored; in the first one
  * @changes: wpt_forks.changes while the page tables were copied
- * @calm:    that is known
+ * @calm:    that is known, and nothing was changed since that could not be noted
  */
 struct wpt_fork {
 	struct callback_head work;
@@ -102,6 +106,8 @@ struct wpt_fork {
 	struct wpt_tracker *t;
 	struct wpt_tracker *child;
 	int ret;
+	struct wpt_set ranges;
+	int records;
 	struct mm_struct *mm;
 	int __user *tid;
 	unsigned int changes;

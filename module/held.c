@@ -61,7 +61,7 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 		addr = max(h->addr, vma->vm_start + ((index - first) << shift));
 		next = min(end, vma->vm_start + ((index + 1 - first) << shift));
 		if (WARN_ON_ONCE(addr >= next))
-			break;
+			return WPT_STOP_NOMEM;
 		h->addr = addr;
 		/* No value: those stand for pages that are not in memory. */
 		if (!xa_is_value(entry) &&

@@ -48,10 +48,10 @@ bool wpt_inherited(struct vm_area_struct *vma, pte_t pte, bool huge)
 }
 
 /**
- * wpt_inherits_anon() - does an entry stand for data of private memory?
+ * wpt_inherits_anon() - does an entry stand for data of private memory, and tell of it?
  * @pte: the entry, or a huge one in its form; its page table is locked
  *
- * Such tell themselves whether they were touched.  Others may stand where they have been.
+ * Such say themselves whether they were touched.  Others may stand where they have been.
  */
 bool wpt_inherits_anon(pte_t pte)
 {
@@ -60,5 +60,5 @@ bool wpt_inherits_anon(pte_t pte)
 	if (!pte_present(pte))
 		return wpt_pte_swapped(pte);
 	page = wpt_pte_page(pte);
-	return page && wpt_page_anon(page);
+	return page && wpt_page_anon(page) && wpt_page_owned_shows(page);
 }

@@ -87,6 +87,15 @@ static inline bool wpt_page_inherited(struct page *page, bool huge)
 	       (PageCompound(page) || atomic_read(&page->_mapcount) > 0);
 }
 
+/*
+ * If it is one mapping's own, does that show?  A large one that comes from swap while it is
+ * written there, to a disk that wants it left alone, is not exclusive, and cannot be counted.
+ */
+static inline bool wpt_page_owned_shows(struct page *page)
+{
+	return !PageCompound(page);
+}
+
 /* The caller knows that it is the mapping's own. */
 static inline void wpt_page_set_own(struct page *page)
 {
@@ -125,6 +134,11 @@ static inline bool wpt_page_inherited(struct page *page, bool huge)
 		if (page_mapcount(page + i) > 1)
 			return true;
 	return false;
+}
+
+static inline bool wpt_page_owned_shows(struct page *page)
+{
+	return true;
 }
 
 static inline void wpt_page_set_own(struct page *page)
