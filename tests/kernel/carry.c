@@ -548,6 +548,37 @@ START_TEST(userfaultfd_moves_what_was_tracked)
 }
 END_TEST
 
+/* From the first one on pages are not made to pass for shared any more. */
+START_TEST(nothing_is_lost_after_a_move)
+{
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w;
+	struct area a = carry_begin(&w), other = anon_populated(1), to = anon(1);
+	int round, fd;
+
+	if (!uffd_has_move())
+		skip("UFFDIO_MOVE came with Linux 6.8");
+	track(w, other, 0);
+	track(w, to, 0);
+	fd = must(uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING));
+	move_page(fd, to, other, 0);
+	close(fd);
+	for (round = 0; round < 4; round++) {
+		marks_none(m);
+		touch_random(a, m, 6);
+		must(mprotect(a.p, PAGES * PAGE, round & 1 ? PROT_NONE : PROT_READ));
+		must(mprotect(a.p, PAGES * PAGE, PROT_READ | PROT_WRITE));
+		touch_random(a, m, 6);
+		carry_out(w, a);
+		touch_random(a, m, 6);
+		if (round & 1)
+			read_all(a);
+		touch_random(a, m, 6);
+		expect_no_lost(w, a, m, RESET, "after UFFDIO_MOVE");
+	}
+}
+END_TEST
+
 static void fill(Suite *s)
 {
 	TCase *tc = tcase_new(s, "swap", TEST_TIMEOUT);
@@ -572,6 +603,7 @@ static void fill(Suite *s)
 	/* With what was read back looked at before, and not; tracked, and not any more. */
 	tcase_add_loop_test(tc, userfaultfd_moves_pages_in_swap, 0, 4);
 	tcase_add_loop_test(tc, userfaultfd_moves_what_was_tracked, 0, 2);
+	tcase_add_test(tc, nothing_is_lost_after_a_move);
 	tcase_add_test(tc, swapoff_brings_pages_back_clean);
 
 	carry_cache(s);

@@ -8,6 +8,7 @@
 #include "maps.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -103,6 +104,48 @@ START_TEST(proc_self_mem_write_is_never_lost)
 }
 END_TEST
 
+/* The same in huge pages, kept and not, of the program alone and of a child as well. */
+START_TEST(proc_self_mem_write_to_a_huge_page_is_never_lost)
+{
+	const bool keep = _i & 1, forks = _i & 2;
+	const size_t page = 3 * 64 + 7;
+	struct area a = thp(2), one = area_sub(a, page, 1);
+	int mem = must(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+	struct wptrack *w = tracker_self();
+	pid_t pid = 0;
+
+	if (thp_bytes(a) < a.pages * PAGE)
+		skip("no huge pages");
+	track(w, a, keep ? WPTRACK_TRACK_KEEP_HUGE : 0);
+	touch_all(a);
+	reset(w, a);
+	expect_clean(w, a);
+	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
+	if (forks) {
+		pid = must(fork());
+		if (!pid)
+			for (;;)
+				pause();
+	}
+	if (!force(mem, one.p, 1))
+		skip("this kernel forbids it: %s", strerror(errno));
+	expect_all(w, one);
+	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
+	expect_all(w, one);
+	reset(w, a);
+	must(mprotect(a.p, a.pages * PAGE, PROT_READ));
+	reset(w, a);
+	ck_assert(force(mem, one.p, 2));
+	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
+	expect_all(w, one);
+	if (forks) {
+		kill(pid, SIGKILL);
+		must(waitpid(pid, NULL, 0));
+	}
+	close(mem);
+}
+END_TEST
+
 struct victim {
 	struct area a;
 	int prot;
@@ -159,5 +202,6 @@ void kwrites_force(Suite *s)
 	TCase *tc = tcase_new(s, "force", TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, proc_self_mem_write_is_never_lost, 0, CASES);
+	tcase_add_loop_test(tc, proc_self_mem_write_to_a_huge_page_is_never_lost, 0, 4);
 	tcase_add_loop_test(tc, ptrace_poke_is_never_lost, 0, CASES);
 }

@@ -92,6 +92,24 @@ static void protect_and_scan(struct wptrack *w, struct area a)
 	reset(w, a);
 }
 
+static void scan_protected(struct wptrack *w, struct area a, int prot)
+{
+	must(mprotect(a.p, a.pages * PAGE, prot));
+	reset(w, a);
+	must(mprotect(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE));
+	reset(w, a);
+}
+
+static void scan_read_only(struct wptrack *w, struct area a)
+{
+	scan_protected(w, a, PROT_READ);
+}
+
+static void scan_inaccessible(struct wptrack *w, struct area a)
+{
+	scan_protected(w, a, PROT_NONE);
+}
+
 /* Where a transfer does not keep pages from it, what is in swap is still written to. */
 static void reclaim_and_scan(struct wptrack *w, struct area a)
 {
@@ -111,9 +129,11 @@ static const struct {
 	{ "UNTRACK and TRACK", untrack_and_track },
 	/* Last: without any tracker Linux 5.10 copies such a page at a write. */
 	{ "mprotect and a scan", protect_and_scan },
+	{ "a scan while it is read-only", scan_read_only },
+	{ "a scan while it cannot be read", scan_inaccessible },
 };
 #define DURING ((int)(sizeof(during) / sizeof(*during)))
-#define WRITABLE (DURING - 1)
+#define WRITABLE (DURING - 3)
 
 static const enum map_kind kinds[] = {
 	MAP_KIND_ANON, MAP_KIND_MEMFD, MAP_KIND_MEMFD_PRIVATE, MAP_KIND_EXT4,

@@ -180,6 +180,32 @@ START_TEST(who_writes_to_private_memory_before_the_child_runs_is_seen)
 }
 END_TEST
 
+/* What was not there takes nothing away, so the pages themselves tell of it. */
+START_TEST(who_fills_empty_memory_before_the_child_runs_is_seen)
+{
+	struct area a = _i ? map_make(MAP_KIND_MEMFD, PAGES, 0).a : anon(PAGES);
+	struct marks *m = marks_new(PAGES);
+	struct wptrack *w = follow_self(), *c;
+	uint8_t byte;
+	struct iovec to = { &byte, 1 }, from = { a.p + 9 * PAGE, 1 };
+	pid_t pid;
+
+	track(w, a, 0);
+	reset(w, a);
+	expect_clean(w, a);
+	pid = unborn();
+	poke(pid, area_sub(a, PAGE_AT, 1));
+	/* Of private memory this shows a page that nobody has written to. */
+	if (!_i)
+		ck_assert_int_eq(process_vm_readv(pid, &to, 1, &from, 1, 0), 1);
+	let_it_run();
+	marks_set(m, PAGE_AT, 1);
+	c = child_of(w, pid);
+	expect_exact(c, a, m, GET);
+	end(c, pid);
+}
+END_TEST
+
 /* And if nobody does, a child that fork(3) has made is as clean as its parent. */
 START_TEST(a_child_that_nobody_has_touched_is_exact)
 {
@@ -288,6 +314,7 @@ void trackers_fork_born(Suite *s)
 	tcase_add_test(tc, shared_memory_is_written_and_reclaimed_before_the_child_runs);
 	tcase_add_loop_test(tc, another_tracker_resets_the_child_before_it_runs, 0, 2);
 	tcase_add_test(tc, who_writes_to_private_memory_before_the_child_runs_is_seen);
+	tcase_add_loop_test(tc, who_fills_empty_memory_before_the_child_runs_is_seen, 0, 2);
 	tcase_add_test(tc, a_child_that_nobody_has_touched_is_exact);
 	tcase_add_test(tc, who_writes_to_a_child_while_it_is_born_is_seen);
 	tcase_add_test(tc, the_child_finds_its_thread_id);
