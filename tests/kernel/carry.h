@@ -19,5 +19,6 @@ void end_child(pid_t pid);
 
 void carry_cache(Suite *s);
 void carry_moved(Suite *s);
+void carry_uffd(Suite *s);
 
 #endif /* TESTS_CARRY_H */
