@@ -276,7 +276,7 @@ static bool still_calm(const struct wpt_fork *fork, int records)
 	/* A reset that has taken this lock before us has been counted before. */
 	if (mutex_lock_killable(&space->lock))
 		return false;
-	calm = fork->calm && atomic_read(&space->forks.changes) == fork->changes &&
+	calm = fork->calm && wpt_fork_unchanged(fork) &&
 	       atomic_read(&space->lost_records) == records;
 	mutex_unlock(&space->lock);
 	return calm;

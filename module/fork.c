@@ -6,7 +6,7 @@
  *
  *  1. The forking thread copies its page tables.  It holds its mmap_lock for writing,
  *     so no reset of the parent's trackers is at work there, and the notifier tells us
- *     of each private mapping: a mark notes how many resets there have been.
+ *     of each private mapping: a mark notes the time.
  *  2. The tracepoint sched_process_fork is called, before the child can run.  The probe
  *     holds the parent's tracker and address space, and gives the child a task work.
  *     Nor is its thread ID stored by the kernel (CLONE_CHILD_SETTID), but by that.
@@ -87,10 +87,9 @@ void wpt_fork_event(struct wpt_space *space, const struct mmu_notifier_range *ra
 			free = mark;
 	if (mark == last && free) {
 		free->task = current;
-		free->changes = atomic_read(&forks->changes);
-		/* Pairs with wpt_fork_change_begin(). */
+		free->time = atomic_long_read(&forks->clock);
+		/* Changes that have ended by then have changed their pages: see change_tick(). */
 		smp_rmb();
-		free->calm = !atomic_read(&forks->changing);
 	} else if (mark == last) {
 		forks->full = true;
 	}
@@ -109,7 +108,8 @@ static void take_mark(struct wpt_forks *forks, struct wpt_fork_mark *out)
 			*out = *mark;
 			mark->task = NULL;
 		}
-	out->calm &= !forks->full;
+	if (forks->full)
+		out->task = NULL;
 	raw_spin_unlock(&forks->lock);
 }
 
@@ -122,17 +122,20 @@ static void clear_marks(struct wpt_forks *forks)
 	raw_spin_unlock(&forks->lock);
 }
 
+/* A full barrier, between what comes before and after. */
+static void change_tick(struct wpt_tracker *t)
+{
+	WRITE_ONCE(t->follow.changed, atomic_long_inc_return(&t->space->forks.clock));
+}
+
 /**
  * wpt_fork_change_begin() - a reset of a tracker begins, or a change of its ranges
  * @t: the tracker, attached and locked
  *
- * Before any page of it is reset.  A fork whose mark does not know of this change
- * either finds it under way, or finds another count later on.
+ * Before any page of it is reset.
  */
 void wpt_fork_change_begin(struct wpt_tracker *t)
 {
-	struct wpt_forks *forks = &t->space->forks;
-
 	if (!t->follow.unborn) {
 		atomic_inc(&t->space->resets);
 		/* Before any page changes: see birth(). */
@@ -140,12 +143,8 @@ void wpt_fork_change_begin(struct wpt_tracker *t)
 	}
 	if (!t->follow.on)
 		return;
-	atomic_inc(&forks->changing);
-	/* Pairs with wpt_fork_event(). */
-	smp_wmb();
-	atomic_inc(&forks->changes);
-	/* Before any page changes. */
-	smp_mb__after_atomic();
+	WRITE_ONCE(t->follow.changing, true);
+	change_tick(t);
 }
 
 /**
@@ -156,9 +155,24 @@ void wpt_fork_change_end(struct wpt_tracker *t)
 {
 	if (!t->follow.on)
 		return;
-	/* After all pages have changed. */
-	smp_mb__before_atomic();
-	atomic_dec(&t->space->forks.changing);
+	change_tick(t);
+	/* Pairs with wpt_fork_unchanged(). */
+	smp_store_release(&t->follow.changing, false);
+}
+
+/**
+ * wpt_fork_unchanged() - has the parent's tracker not been changed since the fork?
+ * @fork: the fork.  Its space is locked: a change that has had this lock has begun
+ *        before.
+ *
+ * One that was under way at the fork either still is, or has ended at a later time.
+ */
+bool wpt_fork_unchanged(const struct wpt_fork *fork)
+{
+	const struct wpt_follow *follow = &fork->t->follow;
+
+	return !smp_load_acquire(&follow->changing) &&
+	       READ_ONCE(follow->changed) <= fork->time;
 }
 
 /**
@@ -191,8 +205,8 @@ static struct wpt_fork *fork_follow(struct wpt_tracker *t, const struct wpt_fork
 	fork->t = t;
 	fork->mm = current->mm;
 	mmget(fork->mm);
-	fork->changes = mark->changes;
-	fork->calm = mark->calm;
+	fork->time = mark->time;
+	fork->calm = mark->task;
 	return fork;
 }
 

@@ -5,8 +5,8 @@
  * The child's tracker is made of what the parent's tracker reports a little after the
  * fork.  It may report more than it would have at the fork, and that is allowed; it
  * must not report less.  It does so only if it was reset meanwhile, or lost ranges.
- * So all such changes are counted, and a mark remembers the count as it was while the
- * page tables were copied.
+ * So a clock ticks when such a change begins and when it ends, a mark remembers the time
+ * at which the page tables were copied, and each tracker that of its last change.
  */
 #ifndef WPT_FORK_H
 #define WPT_FORK_H
@@ -28,31 +28,27 @@ struct wpt_tracker;
 
 /**
  * struct wpt_fork_mark - a thread is copying its page tables, or has done so
- * @task:    the thread, only to be compared; NULL: the mark is free
- * @changes: wpt_forks.changes at that time
- * @calm:    no change was under way
+ * @task: the thread, only to be compared; NULL: the mark is free
+ * @time: by wpt_forks.clock
  */
 struct wpt_fork_mark {
 	const struct task_struct *task;
-	unsigned int changes;
-	bool calm;
+	long time;
 };
 
 /**
  * struct wpt_forks - a part of a space
  * @followers: trackers that follow forks; space->lock to change
  * @list:      these trackers; space->lock to change, RCU to read
- * @changing:  resets, and changes of ranges, of these that are under way
- * @changes:   how many of them have begun
+ * @clock:     how many resets, and changes of ranges, of these have begun or ended
  * @lock:      for the rest; raw, as the probe runs where others may not be taken
- * @full:      a thread has found no mark that was free: nothing is calm any more
+ * @full:      a thread has found no mark that was free: none is to be trusted any more
  * @marks:     of the threads that are forking, or could not after all
  */
 struct wpt_forks {
 	unsigned int followers;
 	struct list_head list;
-	atomic_t changing;
-	atomic_t changes;
+	atomic_long_t clock;
 	raw_spinlock_t lock;
 	bool full;
 	struct wpt_fork_mark marks[WPT_FORK_MARKS];
@@ -63,6 +59,8 @@ struct wpt_forks {
  * @probed:  it has wpt_fork_get(); tracker's lock
  * @on:      it follows forks; fixed once it is attached
  * @node:    in wpt_forks.list
+ * @changing: a reset of it, or a change of its ranges, is under way; tracker's lock
+ * @changed: when the last of them has begun, or ended; tracker's lock
  * @lock:    for @waiting and @closed
  * @waiting: trackers of children that nobody has fetched, by their @wait
  * @wait:    this one is the tracker of a child that nobody has fetched
@@ -76,6 +74,8 @@ struct wpt_follow {
 	bool probed;
 	bool on;
 	struct list_head node;
+	bool changing;
+	long changed;
 	spinlock_t lock;
 	struct list_head waiting;
 	struct list_head wait;
@@ -97,7 +97,7 @@ struct wpt_follow {
  * @records: how often an event of the parent's was not recorded before
  * @mm:      the parent's address space, held: it may exit meanwhile
  * @tid:     where the child's thread ID is to be stored; in the first one
- * @changes: wpt_forks.changes while the page tables were copied
+ * @time:    when the page tables were copied, by wpt_forks.clock
  * @calm:    that is known, and nothing was changed since that could not be noted
  */
 struct wpt_fork {
@@ -110,7 +110,7 @@ struct wpt_fork {
 	int records;
 	struct mm_struct *mm;
 	int __user *tid;
-	unsigned int changes;
+	long time;
 	bool calm;
 };
 
@@ -134,6 +134,7 @@ bool wpt_follow_ready(struct wpt_tracker *t);
 void wpt_fork_event(struct wpt_space *space, const struct mmu_notifier_range *range);
 void wpt_fork_change_begin(struct wpt_tracker *t);
 void wpt_fork_change_end(struct wpt_tracker *t);
+bool wpt_fork_unchanged(const struct wpt_fork *fork);
 
 /* birth.c */
 void wpt_birth(struct callback_head *work);

@@ -278,10 +278,49 @@ START_TEST(resets_while_the_parent_forks)
 }
 END_TEST
 
+static void *reset_without_end(void *arg)
+{
+	while (!stop)
+		reset(arg, a);
+	return NULL;
+}
+
+/* Whoever follows forks, too, may be reset at any time: that is no matter of this one's. */
+START_TEST(another_follower_is_reset_while_the_parent_forks)
+{
+	struct wptrack *w, *other, *c;
+	struct marks *m = marks_new(PAGES);
+	pthread_t thread;
+	int round;
+	pid_t pid;
+
+	a = anon_populated(PAGES);
+	w = follow_self();
+	track(w, a, 0);
+	other = follow_self();
+	track(other, a, 0);
+	settle(w, a);
+	ck_assert(!pthread_create(&thread, NULL, reset_without_end, other));
+	for (round = 0; round < 20; round++) {
+		touch_random(a, m, 40);
+		pid = fork_sitting();
+		c = child_of(w, pid);
+		expect_exact(c, a, m, GET);
+		end_child(c, pid);
+		wptrack_close(child_of(other, pid));
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	wptrack_close(w);
+	wptrack_close(other);
+}
+END_TEST
+
 void trackers_fork_race(Suite *s)
 {
 	TCase *tc = tcase_new(s, "fork races", TEST_TIMEOUT);
 
 	tcase_add_test(tc, threads_that_write_while_the_parent_forks);
 	tcase_add_test(tc, resets_while_the_parent_forks);
+	tcase_add_test(tc, another_follower_is_reset_while_the_parent_forks);
 }
