@@ -428,6 +428,36 @@ static bool event_covered(struct wpt_space *space, unsigned long start, unsigned
 	return covered;
 }
 
+static void event_pieces(struct wpt_space *space, unsigned long addr, unsigned long end,
+			 struct wpt_event *ev, bool blockable)
+{
+	while (addr < end) {
+		addr = event_piece(space, addr, end, ev);
+		if (blockable)
+			cond_resched();
+	}
+}
+
+/*
+ * PAGEMAP_SCAN's may be over many mappings, with holes between them, where munmap() may be
+ * freeing page tables: it has given up the mmap_lock but for reading by then.  Nothing can
+ * be mapped there meanwhile.  Others are about part of a mapping.
+ */
+static void event_mappings(struct wpt_space *space, unsigned long addr, unsigned long end,
+			   struct wpt_event *ev)
+{
+	struct vm_area_struct *vma;
+	unsigned long next;
+
+	for (; addr < end; addr = next) {
+		vma = find_vma(space->mm, addr);
+		if (!vma || vma->vm_start >= end)
+			break;
+		next = min(end, vma->vm_end);
+		event_pieces(space, max(addr, vma->vm_start), next, ev, true);
+	}
+}
+
 /* Kept out of the way of our own brackets, for which nothing has to be done. */
 static noinline void event_begin(struct wpt_space *space,
 				 const struct mmu_notifier_range *range)
@@ -477,11 +507,10 @@ static noinline void event_begin(struct wpt_space *space,
 		bitmap_zero(drops, WPT_CHUNK_PAGES);
 		ev.drops = drops;
 	}
-	while (addr < end) {
-		addr = event_piece(space, addr, end, &ev);
-		if (mmu_notifier_range_blockable(range))
-			cond_resched();
-	}
+	if (ev.protects)
+		event_mappings(space, addr, end, &ev);
+	else
+		event_pieces(space, addr, end, &ev, mmu_notifier_range_blockable(range));
 	if (ev.took && !bitmap_empty(took, WPT_CHUNK_PAGES))
 		wpt_carry_begin(space, range, took,
 				ev.drops && bitmap_equal(took, drops, WPT_CHUNK_PAGES),
