@@ -28,6 +28,20 @@ static struct address_space *tmpfs_pages(const struct vm_area_struct *vma)
 }
 
 /**
+ * wpt_backing_changes() - may somebody be about to change a file below a mapping?
+ * @vma: the mapping
+ *
+ * A hole is made in three steps: the file is locked, its ptes are taken, which is an event,
+ * and then what they showed, of which nothing is heard.  If this is false, the first of these
+ * events is still to come.
+ */
+bool wpt_backing_changes(struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_SHARED) && vma->vm_file &&
+	       inode_is_locked(file_inode(vma->vm_file));
+}
+
+/**
  * wpt_backing_void() - is there nothing in the file, where a page is empty?
  * @vma:  its mapping.  The mmap_lock is held.
  * @addr: its address

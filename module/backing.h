@@ -15,6 +15,7 @@ struct wpt_backing {
 	unsigned long offset;
 };
 
+bool wpt_backing_changes(struct vm_area_struct *vma);
 bool wpt_backing_void(struct vm_area_struct *vma, unsigned long addr);
 struct wpt_backing wpt_backing_find(struct mm_struct *mm, unsigned long start,
 				    unsigned long end);

@@ -20,6 +20,7 @@
 #include <linux/xarray.h>
 
 #include "arm.h"
+#include "backing.h"
 #include "compat/hugetlb.h"
 #include "harvest.h"
 
@@ -56,6 +57,7 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 	unsigned int shift = wpt_cache_shift(vma);
 	enum wpt_stop stop;
 	void *entry;
+	bool changes;
 
 	while ((entry = xa_find(cache, &index, last, XA_PRESENT))) {
 		addr = max(h->addr, vma->vm_start + ((index - first) << shift));
@@ -63,11 +65,11 @@ static enum wpt_stop held_part(struct wpt_harvest *h, struct vm_area_struct *vma
 		if (WARN_ON_ONCE(addr >= next))
 			return WPT_STOP_NOMEM;
 		h->addr = addr;
-		/* No value: those stand for pages that are not in memory. */
-		if (!xa_is_value(entry) &&
-		    wpt_set_overlaps(&h->t->ranges, addr, next) &&
-		    wpt_arm_cache_held(vma, addr)) {
-			if (wpt_harvest_waits(h))
+		changes = wpt_backing_changes(vma);
+		/* Nobody holds a value: those stand for pages that are not in memory. */
+		if (wpt_set_overlaps(&h->t->ranges, addr, next) &&
+		    (changes || (!xa_is_value(entry) && wpt_arm_cache_held(vma, addr)))) {
+			if (!changes && wpt_harvest_waits(h))
 				return WPT_STOP_DRAIN;
 			stop = held_note(h, addr, next);
 			if (stop != WPT_GO_ON)

@@ -279,9 +279,14 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		return WPT_GO_ON;
 	}
 	if (wpt_pte_empty(pte)) {
-		/* A transfer into a page of the cache needs no pte to go on. */
-		if (wpt_arm_cache_held(p->vma, addr)) {
-			if (wpt_harvest_waits(h))
+		/*
+		 * A transfer into a page of the cache needs no pte to go on, nor does
+		 * who makes a hole in the file, and has taken the pte first.
+		 */
+		const bool changes = wpt_backing_changes(p->vma);
+
+		if (changes || wpt_arm_cache_held(p->vma, addr)) {
+			if (!changes && wpt_harvest_waits(h))
 				return WPT_STOP_DRAIN;
 			wpt_arm_count(WPT_ARM_REFERENCED, 1);
 			return WPT_GO_ON;
