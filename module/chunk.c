@@ -71,6 +71,21 @@ static void *record_alloc_event(struct wpt_record *rec, struct kmem_cache *cache
 	return p;
 }
 
+/*
+ * Those of what has been unmapped stay until they are reset, and a program can map and unmap
+ * without end.  So there are few more than it has page tables, and huge pages without one.
+ */
+static bool events_have_room(struct wpt_record *rec)
+{
+	unsigned long pages = get_mm_rss(rec->mm), room = WPT_UNPAID_MAX;
+
+#ifdef CONFIG_HUGETLB_PAGE
+	pages += atomic_long_read(&rec->mm->hugetlb_usage);
+#endif
+	room += mm_pgtables_bytes(rec->mm) / PAGE_SIZE + pages / WPT_CHUNK_PAGES;
+	return atomic_long_read(&rec->nr_events) < room;
+}
+
 static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
 				     const struct wpt_account *acct)
 {
@@ -79,10 +94,14 @@ static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
 
 	if (acct)
 		chunk = record_alloc(chunk_cache, CHUNK_COST, acct);
-	else
+	else if (events_have_room(rec))
 		chunk = record_alloc_event(rec, chunk_cache, &unpaid);
+	else
+		chunk = ERR_PTR(-ENOMEM);
 	if (IS_ERR(chunk))
 		return chunk;
+	if (!acct)
+		atomic_long_inc(&rec->nr_events);
 	chunk->user = acct ? acct->user : NULL;
 	__set_bit(WPT_CHUNK_WALK, &chunk->flags);
 	if (unpaid)
@@ -93,6 +112,8 @@ static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
 static void chunk_repay(struct wpt_record *rec, struct wpt_chunk *chunk)
 {
 	wpt_user_uncharge(chunk->user, CHUNK_COST);
+	if (!chunk->user)
+		atomic_long_dec(&rec->nr_events);
 	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
 		atomic_long_dec(&rec->nr_unpaid);
 }
@@ -151,11 +172,14 @@ static void record_forget_recent(struct wpt_record *rec)
 /**
  * wpt_record_init() - an empty record
  * @rec: the record
+ * @mm:  the address space that it is of
  */
-void wpt_record_init(struct wpt_record *rec)
+void wpt_record_init(struct wpt_record *rec, struct mm_struct *mm)
 {
 	xa_init(&rec->groups);
 	record_forget_recent(rec);
+	rec->mm = mm;
+	atomic_long_set(&rec->nr_events, 0);
 	atomic_long_set(&rec->nr_groups, 0);
 	atomic_long_set(&rec->nr_chunks, 0);
 	atomic_long_set(&rec->nr_unpaid, 0);
@@ -275,9 +299,10 @@ static struct wpt_chunk *record_link(struct wpt_record *rec,
  * @rec:  the record
  * @addr: any address in the chunk
  * @acct: who pays, which may sleep; or NULL for what the notifier has to note
- *        where one may not sleep.  The first %WPT_UNPAID_MAX of these need no room
- *        in a memory cgroup: a tracked program at its limits must not make the
- *        record incomplete, nor make it grow for ever.
+ *        where one may not sleep, while the address space exists.  The first
+ *        %WPT_UNPAID_MAX of these need no room in a memory cgroup: a tracked program
+ *        at its limits must not make the record incomplete.  Nor may it make it grow
+ *        for ever: no more of them are beyond the number of its page tables.
  *
  * A new chunk has all pages empty, must be walked and is on the map.  The
  * harvest and the notifier may both be making it: one of them wins.  Caller is in
@@ -350,6 +375,29 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 	if (empty) {
 		atomic_long_dec(&rec->nr_groups);
 		group_retire(rec, group);
+	}
+}
+
+/**
+ * wpt_record_clear() - forget everything
+ * @rec: the record of an address space that is gone.  Events that had begun before may
+ *       still be at work, and leave something behind for wpt_record_destroy().
+ *
+ * Caller holds the space lock.  May sleep.
+ */
+void wpt_record_clear(struct wpt_record *rec)
+{
+	unsigned long index, present;
+	struct wpt_group *group;
+	unsigned int i;
+
+	xa_for_each(&rec->groups, index, group) {
+		/* With the last of them the group goes, too. */
+		present = READ_ONCE(group->present);
+		for_each_set_bit(i, &present, WPT_GROUP_CHUNKS)
+			wpt_record_drop(rec, (index << WPT_GROUP_SHIFT) +
+					     i * WPT_CHUNK_SIZE);
+		cond_resched();
 	}
 }
 

@@ -49,7 +49,10 @@
 
 static_assert(WPT_CHUNK_PAGES == PTRS_PER_PTE);
 
-/* Chunks and groups of one address space that may be free of charge: a few MiB. */
+/*
+ * Chunks and groups of one address space that may be free of charge, and chunks made by
+ * events that may be more than it has page tables: a few MiB.
+ */
 #define WPT_UNPAID_MAX		16384
 
 /* Bits of wpt_chunk.flags */
@@ -103,6 +106,8 @@ struct wpt_record {
 	struct wpt_group __rcu *recent[WPT_RECENT_GROUPS];
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
+	struct mm_struct *mm;		/* not held: for events, which are over its page tables */
+	atomic_long_t nr_events;	/* chunks that events have made */
 	atomic_long_t nr_unpaid;	/* chunks and groups that nobody was charged for */
 	atomic_long_t nr_holes;		/* chunks with WPT_CHUNK_HOLE */
 };
@@ -130,8 +135,9 @@ void wpt_record_log_all(struct wpt_group *group, struct wpt_chunk *chunk,
 int wpt_chunk_init(void);
 void wpt_chunk_exit(void);
 
-void wpt_record_init(struct wpt_record *rec);
+void wpt_record_init(struct wpt_record *rec, struct mm_struct *mm);
 void wpt_record_destroy(struct wpt_record *rec);
+void wpt_record_clear(struct wpt_record *rec);
 struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 				 const struct wpt_account *acct);
 void wpt_record_drop(struct wpt_record *rec, unsigned long addr);

@@ -50,7 +50,7 @@ static struct mmu_notifier *space_alloc(struct mm_struct *mm)
 	INIT_LIST_HEAD(&space->watches);
 	INIT_HLIST_HEAD(&space->counting);
 	wpt_forks_init(&space->forks);
-	wpt_record_init(&space->rec);
+	wpt_record_init(&space->rec, mm);
 	atomic_inc(&nr_spaces);
 	return &space->mn;
 }
@@ -93,6 +93,10 @@ static void space_release(struct mmu_notifier *mn, struct mm_struct *mm)
 	space_unhash(space);
 	spin_unlock(&registry_lock);
 	wpt_watch_gone(space);
+	/* Nobody can ask any more, and its trackers may live for long. */
+	mutex_lock(&space->lock);
+	wpt_record_clear(&space->rec);
+	mutex_unlock(&space->lock);
 }
 
 static const struct mmu_notifier_ops space_ops = {

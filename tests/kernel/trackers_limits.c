@@ -330,6 +330,49 @@ START_TEST(records_are_charged_to_the_cgroup)
 }
 END_TEST
 
+#define STEPS	24000UL
+
+/*
+ * A program that maps and unmaps without end: an event notes each of these places, and what
+ * nobody resets stays.  Its tracker has all of its memory, and never asks.
+ */
+START_TEST(what_was_unmapped_takes_little_memory)
+{
+	struct area far = { NULL, STEPS * PMD_PAGES }, left, a = anon(300);
+	struct wptrack *w = tracker_self();
+	struct marks *m = marks_new(a.pages);
+	long bytes;
+	size_t i;
+
+	far.p = mmap(NULL, far.pages * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ck_assert(far.p != MAP_FAILED);
+	track(w, far, WPTRACK_TRACK_START_WRITTEN);
+	track(w, a, 0);
+	touch_all(a);
+	settle(w, a);
+	bytes = stats_value("record_bytes");
+	for (i = 0; i < STEPS - 1; i++) {
+		far.p[i * PMD] = 1;
+		must(munmap(far.p + i * PMD, PMD));
+	}
+	bytes = stats_value("record_bytes") - bytes;
+	note("%ld bytes for %lu places", bytes, STEPS);
+	ck_assert_int_lt(bytes, (16384 + 1500) * 220);
+	/* More is written than was, and nothing less, until it is reset. */
+	touch_random(a, m, 7);
+	expect_no_lost(w, a, m, GET, "there was no room");
+	settle(w, a);
+	marks_none(m);
+	touch_random(a, m, 7);
+	expect_exact(w, a, m, RESET);
+	left = area_sub(far, (STEPS - 1) * PMD_PAGES, PMD_PAGES);
+	touch(left, 5);
+	ck_assert_uint_eq(count_written(w, area_sub(left, 5, 1)), 1);
+	wptrack_close(w);
+}
+END_TEST
+
 void trackers_limits(Suite *s)
 {
 	TCase *tc = tcase_new(s, "limits", TEST_TIMEOUT);
@@ -340,4 +383,5 @@ void trackers_limits(Suite *s)
 	tcase_add_test(tc, too_many_ranges_are_edquot);
 	tcase_add_test(tc, too_much_record_memory_is_edquot);
 	tcase_add_test(tc, records_are_charged_to_the_cgroup);
+	tcase_add_test(tc, what_was_unmapped_takes_little_memory);
 }
