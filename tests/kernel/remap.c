@@ -545,6 +545,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, clean_shared_memory_moved_into_a_tracked_hole_is_written);
 	tcase_add_test(tc, second_mapping_made_by_mremap_loses_no_write);
 	remap_random(s);
+	remap_holes(s);
 }
 
 int main(void)

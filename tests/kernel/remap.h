@@ -6,5 +6,6 @@
 #include <check.h>
 
 void remap_random(Suite *s);
+void remap_holes(Suite *s);
 
 #endif /* TESTS_REMAP_H */
