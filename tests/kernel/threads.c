@@ -220,6 +220,9 @@ static void fill_suite(Suite *s)
 	tcase_add_loop_test(tc, writers_on_huge_pages, 0,
 			    sizeof(huge_worlds) / sizeof(huge_worlds[0]));
 	tcase_add_loop_test(tc, writers_on_hugetlb, 0, 2);
+
+	threads_crowd(s);
+	threads_zaps(s);
 }
 
 int main(void)

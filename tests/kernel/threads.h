@@ -71,4 +71,7 @@ void world_add(struct world *w, const struct role *role);
 /* Rounds for so many seconds. */
 void world_run(struct world *w, const char *name, int secs);
 
+void threads_crowd(Suite *s);
+void threads_zaps(Suite *s);
+
 #endif /* TESTS_THREADS_H */
