@@ -493,6 +493,10 @@ static void fill_suite(Suite *s)
 	trackers_wait(s);
 	trackers_trace(s);
 	trackers_fork(s);
+	trackers_walks(s);
+	trackers_parts(s);
+	trackers_lost(s);
+	trackers_refused(s);
 }
 
 int main(int argc, char **argv)

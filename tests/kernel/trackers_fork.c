@@ -461,4 +461,6 @@ void trackers_fork(Suite *s)
 	trackers_fork_life(s);
 	trackers_fork_race(s);
 	trackers_fork_born(s);
+	trackers_fork_gaps(s);
+	trackers_fork_others(s);
 }

@@ -19,5 +19,7 @@ int polled_for(struct wptrack *w, int timeout);
 void trackers_fork_life(Suite *s);
 void trackers_fork_race(Suite *s);
 void trackers_fork_born(Suite *s);
+void trackers_fork_gaps(Suite *s);
+void trackers_fork_others(Suite *s);
 
 #endif /* TESTS_TRACKERS_FORK_H */
