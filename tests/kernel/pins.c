@@ -312,6 +312,7 @@ static void fill_suite(Suite *s)
 	pins_before(s);
 	pins_inflight(s);
 	pins_hugetlb(s);
+	pins_readers(s);
 }
 
 int main(void)

@@ -16,5 +16,6 @@ void pin_transfer(struct io_uring *ring, struct area buf, int fd, bool into_memo
 void pins_before(Suite *s);
 void pins_inflight(Suite *s);
 void pins_hugetlb(Suite *s);
+void pins_readers(Suite *s);
 
 #endif /* TESTS_PINS_H */
