@@ -492,6 +492,7 @@ static void fill(Suite *s)
 	carry_cache(s);
 	carry_moved(s);
 	carry_uffd(s);
+	carry_lent(s);
 }
 
 int main(void)

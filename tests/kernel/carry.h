@@ -20,5 +20,6 @@ void end_child(pid_t pid);
 void carry_cache(Suite *s);
 void carry_moved(Suite *s);
 void carry_uffd(Suite *s);
+void carry_lent(Suite *s);
 
 #endif /* TESTS_CARRY_H */
