@@ -493,6 +493,7 @@ static void fill(Suite *s)
 	carry_moved(s);
 	carry_uffd(s);
 	carry_lent(s);
+	carry_protect(s);
 }
 
 int main(void)

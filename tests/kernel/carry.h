@@ -21,5 +21,6 @@ void carry_cache(Suite *s);
 void carry_moved(Suite *s);
 void carry_uffd(Suite *s);
 void carry_lent(Suite *s);
+void carry_protect(Suite *s);
 
 #endif /* TESTS_CARRY_H */
