@@ -494,6 +494,7 @@ static void fill(Suite *s)
 	carry_uffd(s);
 	carry_lent(s);
 	carry_protect(s);
+	carry_refused(s);
 }
 
 int main(void)

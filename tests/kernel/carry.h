@@ -22,5 +22,6 @@ void carry_moved(Suite *s);
 void carry_uffd(Suite *s);
 void carry_lent(Suite *s);
 void carry_protect(Suite *s);
+void carry_refused(Suite *s);
 
 #endif /* TESTS_CARRY_H */
