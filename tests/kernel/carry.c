@@ -495,6 +495,7 @@ static void fill(Suite *s)
 	carry_lent(s);
 	carry_protect(s);
 	carry_refused(s);
+	carry_foreign(s);
 }
 
 int main(void)

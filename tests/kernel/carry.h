@@ -23,5 +23,6 @@ void carry_uffd(Suite *s);
 void carry_lent(Suite *s);
 void carry_protect(Suite *s);
 void carry_refused(Suite *s);
+void carry_foreign(Suite *s);
 
 #endif /* TESTS_CARRY_H */
