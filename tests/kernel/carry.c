@@ -496,6 +496,7 @@ static void fill(Suite *s)
 	carry_protect(s);
 	carry_refused(s);
 	carry_foreign(s);
+	carry_device(s);
 }
 
 int main(void)

@@ -24,5 +24,6 @@ void carry_lent(Suite *s);
 void carry_protect(Suite *s);
 void carry_refused(Suite *s);
 void carry_foreign(Suite *s);
+void carry_device(Suite *s);
 
 #endif /* TESTS_CARRY_H */
