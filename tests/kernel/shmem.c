@@ -343,6 +343,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, private_mapping_of_a_memfd_is_exact);
 	shmem_protect(s);
 	shmem_drop(s);
+	shmem_fill(s);
 }
 
 int main(void)

@@ -7,5 +7,6 @@
 
 void shmem_protect(Suite *s);
 void shmem_drop(Suite *s);
+void shmem_fill(Suite *s);
 
 #endif /* TESTS_SHMEM_H */
