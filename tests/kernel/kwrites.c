@@ -170,6 +170,7 @@ static void fill_suite(Suite *s)
 	kwrites_remote(s);
 	kwrites_force(s);
 	kwrites_rings(s);
+	kwrites_async(s);
 }
 
 int main(void)

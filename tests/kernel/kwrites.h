@@ -9,5 +9,6 @@ void kwrites_syscalls(Suite *s);
 void kwrites_remote(Suite *s);
 void kwrites_force(Suite *s);
 void kwrites_rings(Suite *s);
+void kwrites_async(Suite *s);
 
 #endif /* TESTS_KWRITES_H */
