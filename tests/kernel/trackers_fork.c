@@ -463,4 +463,5 @@ void trackers_fork(Suite *s)
 	trackers_fork_born(s);
 	trackers_fork_gaps(s);
 	trackers_fork_others(s);
+	trackers_fork_inherit(s);
 }

@@ -16,10 +16,17 @@ void expect_no_child(struct wptrack *w, uint64_t missed);
 /* What poll(2) says. */
 int polled_for(struct wptrack *w, int timeout);
 
+/* A child that has not run, and does not until the test lets it. */
+pid_t unborn(void);
+void let_it_run(void);
+/* Write to the first byte of a page of another process. */
+void poke(pid_t pid, struct area page);
+
 void trackers_fork_life(Suite *s);
 void trackers_fork_race(Suite *s);
 void trackers_fork_born(Suite *s);
 void trackers_fork_gaps(Suite *s);
 void trackers_fork_others(Suite *s);
+void trackers_fork_inherit(Suite *s);
 
 #endif /* TESTS_TRACKERS_FORK_H */

@@ -34,7 +34,7 @@ static void hold_processor(void)
 	must(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &high));
 }
 
-static void let_it_run(void)
+void let_it_run(void)
 {
 	const struct sched_param none = { 0 };
 
@@ -42,7 +42,7 @@ static void let_it_run(void)
 }
 
 /* A child that has not run. */
-static pid_t unborn(void)
+pid_t unborn(void)
 {
 	pid_t pid;
 
@@ -54,7 +54,7 @@ static pid_t unborn(void)
 	return pid;
 }
 
-static void poke(pid_t pid, struct area page)
+void poke(pid_t pid, struct area page)
 {
 	uint8_t byte = 0xee;
 	struct iovec from = { &byte, 1 }, to = { page.p, 1 };
