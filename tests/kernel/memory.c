@@ -301,6 +301,7 @@ static void fill_suite(Suite *s)
 	memory_hugetlb(s);
 	memory_kinds(s);
 	memory_parts(s);
+	memory_held(s);
 }
 
 int main(void)
