@@ -302,6 +302,7 @@ static void fill_suite(Suite *s)
 	memory_kinds(s);
 	memory_parts(s);
 	memory_held(s);
+	memory_zero(s);
 }
 
 int main(void)
