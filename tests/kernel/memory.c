@@ -303,6 +303,7 @@ static void fill_suite(Suite *s)
 	memory_parts(s);
 	memory_held(s);
 	memory_zero(s);
+	memory_collapse(s);
 }
 
 int main(void)

@@ -15,6 +15,7 @@ void memory_hugetlb(Suite *s);
 void memory_parts(Suite *s);
 void memory_held(Suite *s);
 void memory_zero(Suite *s);
+void memory_collapse(Suite *s);
 void memory_kinds(Suite *s);
 
 /*
