@@ -304,6 +304,7 @@ static void fill_suite(Suite *s)
 	memory_held(s);
 	memory_zero(s);
 	memory_collapse(s);
+	memory_hugefile(s);
 }
 
 int main(void)

@@ -16,6 +16,7 @@ void memory_parts(Suite *s);
 void memory_held(Suite *s);
 void memory_zero(Suite *s);
 void memory_collapse(Suite *s);
+void memory_hugefile(Suite *s);
 void memory_kinds(Suite *s);
 
 /*
