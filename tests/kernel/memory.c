@@ -305,6 +305,7 @@ static void fill_suite(Suite *s)
 	memory_zero(s);
 	memory_collapse(s);
 	memory_hugefile(s);
+	memory_hugetlb_fork(s);
 }
 
 int main(void)

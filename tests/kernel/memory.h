@@ -17,6 +17,7 @@ void memory_held(Suite *s);
 void memory_zero(Suite *s);
 void memory_collapse(Suite *s);
 void memory_hugefile(Suite *s);
+void memory_hugetlb_fork(Suite *s);
 void memory_kinds(Suite *s);
 
 /*
