@@ -300,6 +300,7 @@ static void fill_suite(Suite *s)
 	memory_shmem(s);
 	memory_hugetlb(s);
 	memory_kinds(s);
+	memory_odd(s);
 	memory_parts(s);
 	memory_held(s);
 	memory_zero(s);

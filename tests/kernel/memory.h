@@ -12,6 +12,7 @@ void memory_kept(Suite *s);
 void memory_small(Suite *s);
 void memory_shmem(Suite *s);
 void memory_hugetlb(Suite *s);
+void memory_odd(Suite *s);
 void memory_parts(Suite *s);
 void memory_held(Suite *s);
 void memory_zero(Suite *s);
