@@ -464,4 +464,5 @@ void trackers_fork(Suite *s)
 	trackers_fork_gaps(s);
 	trackers_fork_others(s);
 	trackers_fork_inherit(s);
+	trackers_fork_huge(s);
 }

@@ -28,5 +28,6 @@ void trackers_fork_born(Suite *s);
 void trackers_fork_gaps(Suite *s);
 void trackers_fork_others(Suite *s);
 void trackers_fork_inherit(Suite *s);
+void trackers_fork_huge(Suite *s);
 
 #endif /* TESTS_TRACKERS_FORK_H */
