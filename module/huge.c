@@ -166,21 +166,57 @@ static bool huge_touched(const struct wpt_piece *p, pte_t pte)
 	return !wpt_inherited(p->vma, pte, true);
 }
 
-/* Pages that do not all have the same answer: one by one, nothing is armed. */
+/*
+ * Can a huge page be reset as a whole, of which not all is written?  Only if all that is
+ * written (@found) is asked for, and told at once.
+ */
+static bool huge_resets(struct wpt_harvest *h, const struct wpt_piece *p,
+			const unsigned long *found, u64 base)
+{
+	unsigned int runs = 1, w;
+
+	if (!h->reset || !p->trackable || !p->chunk || !piece_whole(p) ||
+	    !wpt_masks_match(h->masks, base | WPTRACK_PAGE_WRITTEN))
+		return false;
+	/* Others, between them, may be asked for as well. */
+	for (w = 0; w < WPT_CHUNK_WORDS; w++)
+		runs += wpt_runs(found[w] | (p->pending ? p->pending->b[w] : 0)) * 2;
+	return !h->out || (wpt_out_takes(h->out, WPT_CHUNK_PAGES) &&
+			   wpt_out_roomy(h->out, 2 * runs));
+}
+
+/* Pages that do not all have the same answer: one by one. */
 static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
-				pte_t pte, u64 base)
+				pmd_t *pmdp, pte_t pte, u64 base)
 {
 	const bool touched = h->inherits && p->tracked && huge_touched(p, pte);
+	DECLARE_BITMAP(found, WPT_CHUNK_PAGES);
+	bool whole = false;
 	enum wpt_stop stop;
+	unsigned int i;
 	u64 cat;
 
+	bitmap_zero(found, WPT_CHUNK_PAGES);
+	for (i = wpt_page_index(p->start); i <= wpt_page_index(p->end - PAGE_SIZE); i++) {
+		if (!touched && !wpt_page_written(p, i, pte))
+			continue;
+		wpt_page_note_written(p, i, pte);
+		__set_bit(i, found);
+	}
+	if (!touched && !bitmap_empty(found, WPT_CHUNK_PAGES) &&
+	    huge_resets(h, p, found, base)) {
+		stop = huge_arm(h, p, pmdp, true);
+		if (stop != WPT_GO_ON)
+			return stop;
+		bitmap_and(p->cleaned, p->cleaned, found, WPT_CHUNK_PAGES);
+		whole = true;
+	}
 	for (; h->addr < p->end; h->addr += PAGE_SIZE) {
-		unsigned int i = wpt_page_index(h->addr);
-		bool written = touched || wpt_page_written(p, i, pte);
+		bool written;
 
+		i = wpt_page_index(h->addr);
+		written = test_bit(i, found);
 		cat = base;
-		if (written)
-			wpt_page_note_written(p, i, pte);
 		if (written || h->t->lost || p->unknown || pending_at(p, h->addr))
 			cat |= WPTRACK_PAGE_WRITTEN;
 		if (!wpt_masks_match(h->masks, cat))
@@ -188,7 +224,7 @@ static enum wpt_stop huge_pages(struct wpt_harvest *h, struct wpt_piece *p,
 		stop = wpt_out_check(h, h->addr, cat & h->masks->ret);
 		if (stop != WPT_GO_ON)
 			return stop;
-		if (h->reset && written)
+		if (h->reset && written && !whole)
 			wpt_arm_count(WPT_ARM_HUGE, 1);
 		if (h->reset && p->pending)
 			clear_bit(i, p->pending->b);
@@ -283,12 +319,12 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 	state = huge_state(p, pte);
 
 	wpt_stat_inc(CHUNK_WALKS);
-	if (state != HUGE_MIXED && !pending_mixed(p))
+	if (state == HUGE_WRITTEN || (state == HUGE_CLEAN && !pending_mixed(p)))
 		return huge_whole(h, p, pmdp, pte, cat, state == HUGE_WRITTEN);
 	if (h->reset && p->trackable && state == HUGE_MIXED &&
 	    wpt_split_ready() && !huge_kept(h, p))
 		return WPT_STOP_SPLITTING;
-	return huge_pages(h, p, pte, cat);
+	return huge_pages(h, p, pmdp, pte, cat);
 }
 
 /**

@@ -57,8 +57,7 @@ START_TEST(half_is_untracked_and_both_are_written)
 	/* A part of what is kept whole is not reset: now it is asked for as a whole. */
 	if (flags)
 		expect_no_lost(w, a, marks_new(a.pages), RESET, "reset in part");
-	else
-		expect_clean(w, a);
+	expect_clean(w, a);
 	marks_none(m);
 	touch(a, off + 9);
 	if (flags)
@@ -97,8 +96,7 @@ START_TEST(half_is_untracked_while_protection_changes)
 	expect_no_lost(w, a, m, RESET, why);
 	if (flags)
 		expect_no_lost(w, a, marks_new(a.pages), RESET, "reset in part");
-	else
-		expect_clean(w, a);
+	expect_clean(w, a);
 	touch(a, 9);
 	marks_none(m);
 	mark_written(m, a, a, 9, flags);
@@ -158,8 +156,10 @@ START_TEST(half_written_page_is_told_page_by_page)
 	r[0].end = area_start(a) + 30 * PAGE;
 	ck_assert_int_eq(wptrack_clear(w, r, 1, NULL, 0), 1);
 	expect_exact(w, a, m, GET);
-	if (!_i)
+	if (!_i) {
 		expect_exact(w, a, m, RESET);
+		expect_clean(w, a);
+	}
 	ck_assert_uint_eq(thp_bytes(a), PMD);
 	touch(a, HALF + 9);
 	expect_all(w, a);
@@ -188,6 +188,24 @@ START_TEST(half_written_page_is_split_for_who_wants_pages)
 	m->w[17] = m->w[505] = 1;
 	expect_exact(w, a, m, RESET);
 	ck_assert_uint_eq(count_written(v, area_sub(a, 500, 12)), 1);
+}
+END_TEST
+
+/* What becomes clean for one is written for the other, and the rest is clean for both. */
+START_TEST(half_written_page_is_reset_for_two_trackers)
+{
+	struct area a = thp(1);
+	struct marks *m = marks_new(a.pages);
+	struct wptrack *w = half_written(a, m), *v = tracker_with(a, WPTRACK_TRACK_KEEP_HUGE);
+
+	expect_exact(w, a, m, RESET);
+	expect_clean(w, a);
+	expect_clean(v, a);
+	touch(a, 3);
+	expect_all(v, a);
+	reset(v, a);
+	expect_clean(v, a);
+	expect_all(w, a);
 }
 END_TEST
 
@@ -279,9 +297,6 @@ START_TEST(pending_in_part_and_written)
 	marks_none(m);
 	marks_set(m, flags ? 0 : 7, flags ? PMD_PAGES : 1);
 	expect_exact(v, a, m, RESET);
-	/* Where they do not all have the same answer they are not armed. */
-	if (flags)
-		reset(w, a);
 	expect_clean(w, a);
 	touch(a, 9);
 	marks_none(m);
@@ -389,6 +404,7 @@ void memory_parts(Suite *s)
 	tcase_add_loop_test(tc, half_is_untracked_while_protection_changes, 0, 4);
 	tcase_add_loop_test(tc, half_written_page_is_told_page_by_page, 0, 2);
 	tcase_add_test(tc, half_written_page_is_split_for_who_wants_pages);
+	tcase_add_test(tc, half_written_page_is_reset_for_two_trackers);
 	tcase_add_loop_test(tc, part_of_a_huge_page_is_pending, 0, 2);
 	tcase_add_loop_test(tc, pending_in_part_and_written, 0, 2);
 	tcase_add_loop_test(tc, regions_are_full_before_a_huge_page, 0, 2);
