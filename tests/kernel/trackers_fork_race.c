@@ -305,9 +305,10 @@ START_TEST(another_follower_is_reset_while_the_parent_forks)
 		touch_random(a, m, 40);
 		pid = fork_sitting();
 		c = child_of(w, pid);
+		/* Both are there before it is killed. */
+		wptrack_close(child_of(other, pid));
 		expect_exact(c, a, m, GET);
 		end_child(c, pid);
-		wptrack_close(child_of(other, pid));
 	}
 	stop = true;
 	pthread_join(thread, NULL);
