@@ -14,6 +14,7 @@
 #include <linux/xarray.h>
 
 #include "backing.h"
+#include "compat/page.h"
 
 static struct address_space *tmpfs_pages(const struct vm_area_struct *vma)
 {
@@ -32,13 +33,14 @@ static struct address_space *tmpfs_pages(const struct vm_area_struct *vma)
  * @vma: the mapping
  *
  * A hole is made in three steps: the file is locked, its ptes are taken, which is an event,
- * and then what they showed, of which nothing is heard.  If this is false, the first of these
- * events is still to come.
+ * and then what they showed, of which nothing is heard.  If this is false, and no event has
+ * come while it was not known, the first of these events is still to come.  Some file systems
+ * lock a file to read it, too.
  */
 bool wpt_backing_changes(struct vm_area_struct *vma)
 {
-	return (vma->vm_flags & VM_SHARED) && vma->vm_file &&
-	       inode_is_locked(file_inode(vma->vm_file));
+	return (vma->vm_flags & VM_MAYSHARE) && vma->vm_file &&
+	       wpt_mapping_locked(vma->vm_file->f_mapping);
 }
 
 /**

@@ -339,6 +339,23 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 }
 
 /**
+ * wpt_record_adopt() - somebody pays for a chunk that an event has made
+ * @rec:   the record
+ * @chunk: the chunk, which is reset by a tracker now
+ * @acct:  who owns that
+ *
+ * Caller holds the space lock.  If he has no room it stays among those of events.
+ */
+void wpt_record_adopt(struct wpt_record *rec, struct wpt_chunk *chunk,
+		      const struct wpt_account *acct)
+{
+	if (chunk->user || wpt_account_charge(acct, CHUNK_COST))
+		return;
+	chunk->user = acct->user;
+	atomic_long_dec(&rec->nr_events);
+}
+
+/**
  * wpt_record_drop() - forget a chunk
  * @rec:  the record
  * @addr: any address in the chunk

@@ -107,7 +107,7 @@ struct wpt_record {
 	atomic_long_t nr_groups;
 	atomic_long_t nr_chunks;
 	struct mm_struct *mm;		/* not held: for events, which are over its page tables */
-	atomic_long_t nr_events;	/* chunks that events have made */
+	atomic_long_t nr_events;	/* chunks that events have made, and nobody pays for */
 	atomic_long_t nr_unpaid;	/* chunks and groups that nobody was charged for */
 	atomic_long_t nr_holes;		/* chunks with WPT_CHUNK_HOLE */
 };
@@ -140,6 +140,8 @@ void wpt_record_destroy(struct wpt_record *rec);
 void wpt_record_clear(struct wpt_record *rec);
 struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 				 const struct wpt_account *acct);
+void wpt_record_adopt(struct wpt_record *rec, struct wpt_chunk *chunk,
+		      const struct wpt_account *acct);
 void wpt_record_drop(struct wpt_record *rec, unsigned long addr);
 unsigned long wpt_record_next(struct wpt_record *rec, unsigned long addr,
 			      unsigned long end);

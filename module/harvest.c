@@ -100,6 +100,8 @@ static enum wpt_stop do_chunk(struct wpt_harvest *h, struct wpt_piece *p,
 		}
 		if (p->group && h->reset)
 			wpt_record_visited(rec, p->group);
+		if (p->chunk && h->reset && unlikely(!p->chunk->user))
+			wpt_record_adopt(rec, p->chunk, &h->t->account);
 		p->pending = wpt_pending_find(h->t, p->start);
 		if (p->chunk && h->reset && p->others)
 			wpt_others_reserve(h, p);
@@ -322,6 +324,9 @@ static unsigned long forget_hole(struct wpt_harvest *h, unsigned long start,
 		    !others_track(h, addr)) {
 			wpt_record_drop(&space->rec, addr);
 			wpt_pending_drop(h->t, addr);
+		} else {
+			wpt_record_adopt(&space->rec, wpt_record_chunk(&space->rec, addr),
+					 &h->t->account);
 		}
 		addr += WPT_CHUNK_SIZE;
 		if (long_enough(h))

@@ -166,6 +166,22 @@ static bool huge_touched(const struct wpt_piece *p, pte_t pte)
 	return !wpt_inherited(p->vma, pte, true);
 }
 
+/* The most regions that it takes to tell of pages of which some are written. */
+static unsigned int huge_runs(const struct wpt_harvest *h, const struct wpt_piece *p,
+			      const unsigned long *found, u64 base)
+{
+	unsigned long word, last = 0;
+	unsigned int runs = 1, w;
+
+	for (w = 0; w < WPT_CHUNK_WORDS; w++) {
+		word = found[w] | (p->pending ? p->pending->b[w] : 0);
+		runs += hweight_long(word & ~(word << 1 | last >> (BITS_PER_LONG - 1)));
+		last = word;
+	}
+	/* Those between them may be asked for as well. */
+	return wpt_masks_match(h->masks, base) ? 2 * runs : runs;
+}
+
 /*
  * Can a huge page be reset as a whole, of which not all is written?  Only if all that is
  * written (@found) is asked for, and told at once.
@@ -173,16 +189,10 @@ static bool huge_touched(const struct wpt_piece *p, pte_t pte)
 static bool huge_resets(struct wpt_harvest *h, const struct wpt_piece *p,
 			const unsigned long *found, u64 base)
 {
-	unsigned int runs = 1, w;
-
-	if (!h->reset || !p->trackable || !p->chunk || !piece_whole(p) ||
-	    !wpt_masks_match(h->masks, base | WPTRACK_PAGE_WRITTEN))
-		return false;
-	/* Others, between them, may be asked for as well. */
-	for (w = 0; w < WPT_CHUNK_WORDS; w++)
-		runs += wpt_runs(found[w] | (p->pending ? p->pending->b[w] : 0)) * 2;
-	return !h->out || (wpt_out_takes(h->out, WPT_CHUNK_PAGES) &&
-			   wpt_out_roomy(h->out, 2 * runs));
+	return h->reset && p->trackable && p->chunk && piece_whole(p) &&
+	       wpt_masks_match(h->masks, base | WPTRACK_PAGE_WRITTEN) &&
+	       wpt_out_takes(h->out, WPT_CHUNK_PAGES) &&
+	       (!h->out || wpt_out_regions(h->out, huge_runs(h, p, found, base)));
 }
 
 /* Pages that do not all have the same answer: one by one. */

@@ -307,8 +307,11 @@ static enum wpt_stop page_reset(struct wpt_harvest *h, struct wpt_piece *p,
 		/*
 		 * A zap that began before may find data here that is written
 		 * from now on, and make it empty again without our knowing.
+		 * Where there is no page table it may have come and gone since
+		 * the file was asked.
 		 */
-		if (wpt_space_event_over(h->t->space, addr, addr + PAGE_SIZE))
+		if (wpt_space_event_over(h->t->space, addr, addr + PAGE_SIZE) ||
+		    wpt_backing_changes(p->vma))
 			set_bit(i, chunk->dirty);
 		else
 			__set_bit(i, p->cleaned);

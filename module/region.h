@@ -76,6 +76,13 @@ static inline bool wpt_out_takes(const struct wpt_out *out, u64 pages)
 	return !out || out->max_pages - out->pages >= pages;
 }
 
+/* Is there room for so many regions? */
+static inline bool wpt_out_regions(const struct wpt_out *out, unsigned int runs)
+{
+	return out->cap - out->nr >= runs &&
+	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
+}
+
 /* Runs of bits that are set. */
 static inline unsigned int wpt_runs(unsigned long pages)
 {
@@ -88,20 +95,14 @@ static inline unsigned int wpt_runs(unsigned long pages)
  */
 static inline bool wpt_out_fits(const struct wpt_out *out, unsigned long pages)
 {
-	unsigned int runs = wpt_runs(pages);
-
 	return out->max_pages - out->pages >= hweight_long(pages) &&
-	       out->cap - out->nr >= runs &&
-	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
+	       wpt_out_regions(out, wpt_runs(pages));
 }
 
-/* The same for any of so many pages. */
+/* As wpt_out_fits(), for any of so many pages. */
 static inline bool wpt_out_roomy(const struct wpt_out *out, unsigned int pages)
 {
-	unsigned int runs = (pages + 1) / 2;
-
-	return out->max_pages - out->pages >= pages && out->cap - out->nr >= runs &&
-	       (out->count_only || out->vec_len - out->delivered - out->nr >= runs);
+	return out->max_pages - out->pages >= pages && wpt_out_regions(out, (pages + 1) / 2);
 }
 
 /* Does the page at @addr belong to the last region? */

@@ -98,6 +98,21 @@ static inline struct address_space *wpt_page_owned(struct page *page)
 }
 
 /*
+ * Does somebody write to a file, or take something out of it?  What is discarded on a block
+ * device is under another lock, and before Linux 5.15 under none.
+ */
+static inline bool wpt_mapping_locked(struct address_space *mapping)
+{
+	struct inode *inode = mapping->host;
+
+#ifdef WPT_HAVE_INVALIDATE_LOCK
+	if (S_ISBLK(inode->i_mode) && rwsem_is_locked(&mapping->invalidate_lock))
+		return true;
+#endif
+	return inode_is_locked(inode);
+}
+
+/*
  * A page of a file's cache, that is mapped: is its file as it was, for the moment?  What is
  * discarded on a block device is not locked, and not unmapped first.
  */
