@@ -376,6 +376,35 @@ START_TEST(what_was_unmapped_takes_little_memory)
 }
 END_TEST
 
+/* The same, but memory that stays mapped, and is reset now and then: there is room for ever. */
+START_TEST(memory_that_is_dropped_and_reset_leaves_room)
+{
+	struct area far = { NULL, STEPS * PMD_PAGES }, a = anon_populated(300);
+	struct wptrack *w = tracker_self(), *other = tracker_self();
+	struct marks *m = marks_new(a.pages);
+	size_t i;
+
+	far.p = mmap(NULL, far.pages * PAGE, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	ck_assert(far.p != MAP_FAILED);
+	track(w, far, 0);
+	track(other, far, 0);
+	track(w, a, 0);
+	settle(w, a);
+	for (i = 0; i < STEPS; i++) {
+		far.p[i * PMD] = 1;
+		must(madvise(far.p + i * PMD, PMD, MADV_DONTNEED));
+		if (i % 8000 == 7999)
+			reset(w, far);
+	}
+	expect_exact(w, a, m, GET);
+	touch_random(a, m, 7);
+	expect_exact(w, a, m, RESET);
+	wptrack_close(other);
+	wptrack_close(w);
+}
+END_TEST
+
 void trackers_limits(Suite *s)
 {
 	TCase *tc = tcase_new(s, "limits", TEST_TIMEOUT);
@@ -387,4 +416,5 @@ void trackers_limits(Suite *s)
 	tcase_add_test(tc, too_much_record_memory_is_edquot);
 	tcase_add_test(tc, records_are_charged_to_the_cgroup);
 	tcase_add_test(tc, what_was_unmapped_takes_little_memory);
+	tcase_add_test(tc, memory_that_is_dropped_and_reset_leaves_room);
 }
