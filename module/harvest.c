@@ -319,14 +319,15 @@ static unsigned long forget_hole(struct wpt_harvest *h, unsigned long start,
 		addr = wpt_record_next(&space->rec, addr, end);
 		if (end - addr < WPT_CHUNK_SIZE)
 			break;
-		if (wpt_set_next(&h->t->ranges, addr, &iv) &&
-		    iv.start <= addr && iv.end - addr >= WPT_CHUNK_SIZE &&
-		    !others_track(h, addr)) {
-			wpt_record_drop(&space->rec, addr);
-			wpt_pending_drop(h->t, addr);
-		} else {
+		if (!wpt_set_next(&h->t->ranges, addr, &iv) ||
+		    iv.start > addr || iv.end - addr < WPT_CHUNK_SIZE) {
+			/* It is somebody else's, who pays for it. */
+		} else if (others_track(h, addr)) {
 			wpt_record_adopt(&space->rec, wpt_record_chunk(&space->rec, addr),
 					 &h->t->account);
+		} else {
+			wpt_record_drop(&space->rec, addr);
+			wpt_pending_drop(h->t, addr);
 		}
 		addr += WPT_CHUNK_SIZE;
 		if (long_enough(h))
