@@ -67,6 +67,7 @@ static void progress_over_huge_pages(int fd)
 	int calls = 0, ret;
 
 	if (p == MAP_FAILED) {
+		printf("# no huge pages: %s\n", strerror(errno));
 		point(false, "there are huge pages");
 		return;
 	}
