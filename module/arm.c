@@ -83,11 +83,51 @@ bool wpt_vma_trackable(struct vm_area_struct *vma)
 	return true;
 }
 
-/* @table: mapped by a page table, so it is not hugetlb. */
-static __always_inline int expected_refs(struct page *page, bool table)
+/**
+ * struct mapped - what is known of the mappings of a page
+ * @table: mapped by a page table, so it is not hugetlb
+ * @parts: so many entries of a page table that is locked map parts of the folio, if it is
+ *         anonymous and somebody else maps it as a whole
+ */
+struct mapped {
+	bool table;
+	int parts;
+};
+
+/*
+ * After a fork the child may map a huge page as a whole, while this process has split its
+ * own entry.
+ */
+static noinline int parts_here(const pte_t *ptep, struct page *page)
 {
-	return !table && PageHuge(page) ? wpt_hugetlb_expected_refs(page) :
-					  wpt_page_expected_refs(page);
+	const unsigned long first = page_to_pfn(compound_head(page));
+	const unsigned long nr = 1UL << compound_order(compound_head(page));
+	const pte_t *pte = PTR_ALIGN_DOWN(ptep, PAGE_SIZE), *end = pte + PTRS_PER_PTE;
+	int parts = 0;
+
+	for (; pte < end; pte++)
+		parts += pte_present(ptep_get((pte_t *)pte)) &&
+			 pte_pfn(ptep_get((pte_t *)pte)) - first < nr;
+	return parts;
+}
+
+/* @ptep: in a page table that is locked */
+static __always_inline struct mapped mapped_by(const pte_t *ptep, struct page *page)
+{
+	struct mapped m = { .table = true };
+
+	if (unlikely(wpt_page_mapped_whole(page)))
+		m.parts = parts_here(ptep, page);
+	return m;
+}
+
+static const struct mapped mapped_somewhere = { .table = true };
+static const struct mapped mapped_otherwise;
+
+static __always_inline int expected_refs(struct page *page, struct mapped m)
+{
+	return !m.table && PageHuge(page) ? wpt_hugetlb_expected_refs(page) :
+					    wpt_page_expected_refs(page, m.parts);
 }
 
 /*
@@ -101,15 +141,15 @@ static __always_inline int expected_refs(struct page *page, bool table)
  * and go meanwhile, so their number is read on both sides of the references; and
  * these once more, as one may have gone in between and another come.
  */
-static __always_inline bool refs_differ(struct page *page, int ours, bool table)
+static __always_inline bool refs_differ(struct page *page, int ours, struct mapped m)
 {
-	int expected = expected_refs(page, table);
+	int expected = expected_refs(page, m);
 	int refs;
 
 	smp_rmb();
 	refs = wpt_page_refs(page) - ours;
 	smp_rmb();
-	if (refs != expected || expected_refs(page, table) != expected)
+	if (refs != expected || expected_refs(page, m) != expected)
 		return true;
 	smp_rmb();
 	return wpt_page_refs(page) - ours != refs;
@@ -127,17 +167,17 @@ static noinline bool large_is_held(struct page *page, int ours)
 
 	if (!trylock_page(head))
 		return true;
-	held = refs_differ(page, ours, true);
+	held = refs_differ(page, ours, mapped_somewhere);
 	unlock_page(head);
 	return held;
 }
 
-static __always_inline bool page_is_held(struct page *page, int ours, bool table)
+static __always_inline bool page_is_held(struct page *page, int ours, struct mapped m)
 {
-	if (unlikely(PageCompound(page)) && (table || !PageHuge(page)) &&
+	if (unlikely(PageCompound(page)) && (m.table || !PageHuge(page)) &&
 	    !wpt_page_anon(page))
 		return large_is_held(page, ours);
-	return refs_differ(page, ours, table);
+	return refs_differ(page, ours, m);
 }
 
 /**
@@ -147,7 +187,8 @@ static __always_inline bool page_is_held(struct page *page, int ours, bool table
  */
 bool wpt_page_held(struct page *page, int ours)
 {
-	return PageCompound(page) ? large_is_held(page, ours) : refs_differ(page, ours, true);
+	return PageCompound(page) ? large_is_held(page, ours) :
+				    refs_differ(page, ours, mapped_somewhere);
 }
 
 /* Returns what the pte was just before.  A full barrier. */
@@ -181,10 +222,10 @@ static void disarm(pte_t *ptep, pte_t old)
  * us may have put the page there: KVM, told to unmap it, marks it as accessed.  The kernel
  * does this under the lock of a page table as well.
  */
-static noinline bool stays_held(struct page *page, bool table)
+static noinline bool stays_held(struct page *page, struct mapped m)
 {
 	static_call(wpt_lru_add_drain)();
-	return page_is_held(page, 0, table);
+	return page_is_held(page, 0, m);
 }
 
 /*
@@ -194,6 +235,7 @@ static noinline bool stays_held(struct page *page, bool table)
 static __always_inline enum wpt_arm be_sure(struct vm_area_struct *vma, pte_t *ptep,
 					    pte_t old, struct page *page, bool table)
 {
+	struct mapped m = mapped_otherwise;
 	enum wpt_arm why;
 
 	/*
@@ -202,9 +244,11 @@ static __always_inline enum wpt_arm be_sure(struct vm_area_struct *vma, pte_t *p
 	 */
 	if (!(vma->vm_flags & VM_SHARED) && !wpt_page_anon(page))
 		return WPT_ARM_DONE;
+	if (table)
+		m = mapped_by(ptep, page);
 	if (wpt_page_maybe_pinned(page))
 		why = WPT_ARM_PINNED;
-	else if (page_is_held(page, 0, table) && stays_held(page, table))
+	else if (page_is_held(page, 0, m) && stays_held(page, m))
 		why = WPT_ARM_REFERENCED;
 	else
 		return WPT_ARM_DONE;
@@ -313,6 +357,7 @@ enum wpt_arm wpt_arm_unmarked(struct vm_area_struct *vma, pte_t *ptep, enum wpt_
 {
 	pte_t pte = ptep_get(ptep);
 	struct page *page;
+	struct mapped m;
 	unsigned int i;
 
 	if ((vma->vm_flags & VM_SHARED) || !pte_present(pte) || pte_write(pte))
@@ -322,11 +367,12 @@ enum wpt_arm wpt_arm_unmarked(struct vm_area_struct *vma, pte_t *ptep, enum wpt_
 	page = wpt_pte_page(pte);
 	if (!page || !wpt_page_anon(page) || is_zone_device_page(page))
 		return why;
+	m = mapped_by(ptep, page);
 	/* Before, as a page that a transfer goes to may not be copied; and after. */
 	for (i = 0; i < 2; i++) {
 		if (wpt_page_maybe_pinned(page))
 			return WPT_ARM_PINNED;
-		if (page_is_held(page, 0, true) && stays_held(page, true))
+		if (page_is_held(page, 0, m) && stays_held(page, m))
 			return WPT_ARM_REFERENCED;
 		if (!i)
 			wpt_protect_unshared(ptep, page);
@@ -383,7 +429,7 @@ bool wpt_arm_cache_held(struct vm_area_struct *vma, unsigned long addr)
 			     linear_page_index(vma, addr));
 	if (!page)
 		return false;
-	held = page_is_held(page, 1, false);
+	held = page_is_held(page, 1, mapped_otherwise);
 	put_page(page);
 	return held;
 }

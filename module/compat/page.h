@@ -126,7 +126,20 @@ static inline bool wpt_page_settled(struct page *page)
 /* 6.1 has the function in newer stable releases, over one that is not exported. */
 #if defined(WPT_HAVE_FOLIO_EXPECTED_REF_COUNT) && defined(WPT_HAVE_FOLIO_MAPCOUNT_INLINE)
 
-static inline int wpt_page_expected_refs(struct page *page)
+/* An anonymous folio that somebody maps as a whole, if perhaps not everybody. */
+static inline bool wpt_page_mapped_whole(struct page *page)
+{
+	struct folio *folio = page_folio(page);
+
+	return folio_test_large(folio) && folio_test_anon(folio) &&
+	       folio_entire_mapcount(folio) > 0;
+}
+
+/*
+ * @parts: so many of its parts are mapped by page tables that are locked, if it is an
+ *         anonymous folio that somebody else maps as a whole
+ */
+static inline int wpt_page_expected_refs(struct page *page, int parts)
 {
 	struct folio *folio = page_folio(page);
 	int refs, whole;
@@ -134,10 +147,12 @@ static inline int wpt_page_expected_refs(struct page *page)
 	if (folio_test_large(folio)) {
 		/*
 		 * Anonymous and mapped both ways, or an entry is just being split: there is
-		 * a mapping more than references then.  No sum can be believed.
+		 * a mapping more than references then.  A split counts all the parts first,
+		 * and takes away the whole last; so there is none if we know of all parts.
+		 * Otherwise no sum can be believed.
 		 */
 		whole = folio_test_anon(folio) ? folio_entire_mapcount(folio) : 0;
-		if (whole && whole != folio_mapcount(folio))
+		if (whole && folio_mapcount(folio) - whole != parts)
 			return INT_MIN / 2;
 		return folio_expected_ref_count(folio);
 	}
@@ -150,6 +165,12 @@ static inline int wpt_page_expected_refs(struct page *page)
 }
 
 #else
+
+/* Parts are counted one by one here: it is not asked for. */
+static inline bool wpt_page_mapped_whole(struct page *page)
+{
+	return false;
+}
 
 /* All mappings of a page or of any part of the huge page it belongs to. */
 static inline int wpt_page_mappings(struct page *head)
@@ -189,7 +210,7 @@ static inline bool wpt_page_private_refs(struct page *head, struct address_space
 	return true;
 }
 
-static inline int wpt_page_expected_refs(struct page *page)
+static inline int wpt_page_expected_refs(struct page *page, int parts)
 {
 	struct page *head = compound_head(page);
 	struct address_space *mapping;

@@ -252,6 +252,76 @@ START_TEST(protection_of_huge_pages_that_a_child_shares)
 }
 END_TEST
 
+/* It maps the page as a whole until it writes. */
+static void child_of_parts(int fd, void *arg)
+{
+	struct area a = *(struct area *)arg;
+
+	turn_wait(fd);
+	touch(a, 3);
+	turn_done(fd);
+	if (a.p[7 * PAGE + 7] != 1 || a.p[9 * PAGE + 9] != 1)
+		_exit(4);
+}
+
+/*
+ * A child maps the page as a whole, and the program in parts: references are told apart all
+ * the same, if nobody else has parts of it.  _i: somebody holds one; another child has parts.
+ */
+START_TEST(parts_of_a_huge_page_that_a_child_has_whole)
+{
+	const bool held = _i & 1, others = _i & 2;
+	struct area a = thp(1);
+	struct marks *m = marks_new(a.pages);
+	struct wptrack *w;
+	struct peer p, q;
+	int ends[2];
+
+	must(pipe2(ends, O_CLOEXEC));
+	if (held)
+		hold(ends[1], a.p + 5 * PAGE);
+	p = peer_start(child_of_parts, &a);
+	touch(a, 8);
+	if (others)
+		q = peer_start(child_of_parts, &a);
+	w = tracker_with(a, false, WPTRACK_TRACK_START_WRITTEN);
+	reset(w, a);
+	if (held || others || linux_before(6, 12)) {
+		marks_set(m, 0, a.pages);
+		/* Of this the child has another. */
+		m->w[8] = 0;
+	}
+	if (others)
+		expect_no_lost(w, a, m, GET, "mapped by others, whole and in parts");
+	else
+		expect_exact(w, a, m, GET);
+	touch(a, 9);
+	m->w[9] = 1;
+	expect_no_lost(w, a, m, RESET, "shared with a child that has it whole");
+	if (others) {
+		peer_turn(&q);
+		peer_end(&q);
+	}
+	/* No child has it whole any more: the kernel has told them apart all along. */
+	peer_turn(&p);
+	if (held) {
+		marks_none(m);
+		marks_set(m, 0, a.pages);
+		m->w[8] = m->w[9] = 0;
+		reset(w, a);
+		expect_exact(w, a, m, GET);
+		let_go(ends[0], a.p + 5 * PAGE, true);
+	}
+	settle(w, a);
+	touch(a, 10);
+	marks_none(m);
+	m->w[10] = 1;
+	expect_exact(w, a, m, RESET);
+	peer_end(&p);
+	check_that(a.p[8 * PAGE + 8] == 2 && a.p[9 * PAGE + 9] == 2);
+}
+END_TEST
+
 static void child_reads_parent(int fd, void *arg)
 {
 	struct area a = *(struct area *)arg;
@@ -332,6 +402,7 @@ void memory_held(Suite *s)
 	tcase_add_loop_test(tc, huge_page_is_reset_while_it_cannot_be_accessed, 0, 4);
 	tcase_add_loop_test(tc, huge_page_is_written_by_force_while_it_is_readonly, 0, 8);
 	tcase_add_loop_test(tc, protection_of_huge_pages_that_a_child_shares, 0, 8);
+	tcase_add_loop_test(tc, parts_of_a_huge_page_that_a_child_has_whole, 0, 4);
 	tcase_add_loop_test(tc, reader_of_a_huge_page_that_a_child_shares, 0, 4);
 	tcase_add_loop_test(tc, protection_of_huge_pages_after_a_move, 0, 2);
 }
