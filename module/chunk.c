@@ -1,162 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <linux/slab.h>
-
-#include "chunk.h"
+/*
+ * The record as a tree of groups and chunks: finding, making and forgetting them.
+ */
 #include "bits.h"
+#include "chunk.h"
+#include "chunk_alloc.h"
 #include "chunk_bits.h"
-
-static struct kmem_cache *chunk_cache;
-static struct kmem_cache *group_cache;
-
-/* Their users pay for chunks as if each had all the bits that are made on demand. */
-#define CHUNK_COST	(sizeof(struct wpt_chunk) + WPT_CHUNK_BITS_MAX)
 
 /* So many are gone through under the locks: 16 GiB of memory. */
 #define SPLIT_GROUPS	128
-
-static void chunk_free_rcu(struct rcu_head *head)
-{
-	struct wpt_chunk *chunk = container_of(head, struct wpt_chunk, rcu);
-
-	wpt_chunk_free_bits(chunk);
-	kmem_cache_free(chunk_cache, chunk);
-}
-
-static void group_free_rcu(struct rcu_head *head)
-{
-	kmem_cache_free(group_cache, container_of(head, struct wpt_group, rcu));
-}
-
-/* Without an account nothing may sleep. */
-static gfp_t record_gfp(const struct wpt_account *acct)
-{
-	return acct ? GFP_KERNEL_ACCOUNT : WPT_GFP_EVENT;
-}
-
-static void *record_alloc(struct kmem_cache *cache, size_t cost,
-			  const struct wpt_account *acct)
-{
-	int ret = acct ? wpt_account_charge(acct, cost) : 0;
-	void *p;
-
-	if (ret)
-		return ERR_PTR(ret);
-	p = kmem_cache_zalloc(cache, record_gfp(acct));
-	if (p)
-		return p;
-	if (acct)
-		wpt_user_uncharge(acct->user, cost);
-	return ERR_PTR(-ENOMEM);
-}
-
-/*
- * What the notifier needs.  The memory cgroup of the task that changes its ptes is
- * charged, if it has room; a few are free of charge.
- */
-static void *record_alloc_event(struct wpt_record *rec, struct kmem_cache *cache,
-				bool *unpaid)
-{
-	void *p = kmem_cache_zalloc(cache, WPT_GFP_EVENT | __GFP_ACCOUNT);
-
-	*unpaid = false;
-	if (p)
-		return p;
-	if (atomic_long_read(&rec->nr_unpaid) >= WPT_UNPAID_MAX)
-		return ERR_PTR(-ENOMEM);
-	p = kmem_cache_zalloc(cache, WPT_GFP_EVENT);
-	if (!p)
-		return ERR_PTR(-ENOMEM);
-	atomic_long_inc(&rec->nr_unpaid);
-	*unpaid = true;
-	return p;
-}
-
-/*
- * Those of what has been unmapped stay until they are reset, and a program can map and unmap
- * without end.  So there are few more than it has page tables, and huge pages without one.
- */
-static bool events_have_room(struct wpt_record *rec)
-{
-	unsigned long pages = get_mm_rss(rec->mm), room = WPT_UNPAID_MAX;
-
-#ifdef CONFIG_HUGETLB_PAGE
-	pages += atomic_long_read(&rec->mm->hugetlb_usage);
-#endif
-	room += mm_pgtables_bytes(rec->mm) / PAGE_SIZE + pages / WPT_CHUNK_PAGES;
-	return atomic_long_read(&rec->nr_events) < room;
-}
-
-static struct wpt_chunk *chunk_alloc(struct wpt_record *rec,
-				     const struct wpt_account *acct)
-{
-	struct wpt_chunk *chunk;
-	bool unpaid = false;
-
-	if (acct)
-		chunk = record_alloc(chunk_cache, CHUNK_COST, acct);
-	else if (events_have_room(rec))
-		chunk = record_alloc_event(rec, chunk_cache, &unpaid);
-	else
-		chunk = ERR_PTR(-ENOMEM);
-	if (IS_ERR(chunk))
-		return chunk;
-	if (!acct)
-		atomic_long_inc(&rec->nr_events);
-	chunk->user = acct ? acct->user : NULL;
-	__set_bit(WPT_CHUNK_WALK, &chunk->flags);
-	if (unpaid)
-		__set_bit(WPT_CHUNK_UNPAID, &chunk->flags);
-	return chunk;
-}
-
-static void chunk_repay(struct wpt_record *rec, struct wpt_chunk *chunk)
-{
-	wpt_user_uncharge(chunk->user, CHUNK_COST);
-	if (!chunk->user)
-		atomic_long_dec(&rec->nr_events);
-	if (test_bit(WPT_CHUNK_UNPAID, &chunk->flags))
-		atomic_long_dec(&rec->nr_unpaid);
-}
-
-static struct wpt_group *group_alloc(struct wpt_record *rec, unsigned long index,
-				     const struct wpt_account *acct)
-{
-	struct wpt_group *group;
-	bool unpaid = false;
-
-	if (acct)
-		group = record_alloc(group_cache, sizeof(*group), acct);
-	else
-		group = record_alloc_event(rec, group_cache, &unpaid);
-	if (IS_ERR(group))
-		return group;
-	group->user = acct ? acct->user : NULL;
-	group->unpaid = unpaid;
-	group->index = index;
-	return group;
-}
-
-static void group_repay(struct wpt_record *rec, struct wpt_group *group)
-{
-	wpt_user_uncharge(group->user, sizeof(*group));
-	if (group->unpaid)
-		atomic_long_dec(&rec->nr_unpaid);
-}
-
-/* Nobody will see it any more. */
-static void chunk_retire(struct wpt_record *rec, struct wpt_chunk *chunk)
-{
-	chunk_repay(rec, chunk);
-	if (test_bit(WPT_CHUNK_HOLE, &chunk->flags))
-		atomic_long_dec(&rec->nr_holes);
-	call_rcu(&chunk->rcu, chunk_free_rcu);
-}
-
-static void group_retire(struct wpt_record *rec, struct wpt_group *group)
-{
-	group_repay(rec, group);
-	call_rcu(&group->rcu, group_free_rcu);
-}
 
 /* No address belongs to it.  The hook has one thing less to ask than with NULL. */
 static struct wpt_group no_group = { .index = ~0UL };
@@ -205,9 +57,9 @@ void wpt_record_destroy(struct wpt_record *rec)
 				rcu_dereference_raw(group->chunk[i]);
 
 			if (chunk)
-				chunk_retire(rec, chunk);
+				wpt_chunk_retire(rec, chunk);
 		}
-		group_retire(rec, group);
+		wpt_group_retire(rec, group);
 	}
 	xa_destroy(&rec->groups);
 }
@@ -253,14 +105,13 @@ static struct wpt_group *record_get_group(struct wpt_record *rec,
 
 	if (group)
 		return group;
-	group = group_alloc(rec, addr >> WPT_GROUP_SHIFT, acct);
+	group = wpt_group_new(rec, addr >> WPT_GROUP_SHIFT, acct);
 	if (IS_ERR(group))
 		return group;
 	old = xa_cmpxchg(&rec->groups, addr >> WPT_GROUP_SHIFT, NULL, group,
-			 record_gfp(acct));
+			 wpt_record_gfp(acct));
 	if (old) {
-		group_repay(rec, group);
-		kmem_cache_free(group_cache, group);
+		wpt_group_discard(rec, group);
 		return xa_is_err(old) ? ERR_PTR(xa_err(old)) : old;
 	}
 	atomic_long_inc(&rec->nr_groups);
@@ -318,7 +169,7 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 
 	if (chunk)
 		return chunk;
-	new = chunk_alloc(rec, acct);
+	new = wpt_chunk_new(rec, acct);
 	if (IS_ERR(new))
 		return new;
 	do {
@@ -330,29 +181,9 @@ struct wpt_chunk *wpt_record_get(struct wpt_record *rec, unsigned long addr,
 		/* Again, if the group was freed just now. */
 		chunk = record_link(rec, group, new, addr);
 	} while (!chunk);
-	if (chunk != new) {
-		/* Nobody has seen it. */
-		chunk_repay(rec, new);
-		kmem_cache_free(chunk_cache, new);
-	}
+	if (chunk != new)
+		wpt_chunk_discard(rec, new);
 	return chunk;
-}
-
-/**
- * wpt_record_adopt() - somebody pays for a chunk that an event has made
- * @rec:   the record
- * @chunk: the chunk, which is reset by a tracker now
- * @acct:  who owns that
- *
- * Caller holds the space lock.  If he has no room it stays among those of events.
- */
-void wpt_record_adopt(struct wpt_record *rec, struct wpt_chunk *chunk,
-		      const struct wpt_account *acct)
-{
-	if (chunk->user || wpt_account_charge(acct, CHUNK_COST))
-		return;
-	chunk->user = acct->user;
-	atomic_long_dec(&rec->nr_events);
 }
 
 /**
@@ -387,11 +218,11 @@ void wpt_record_drop(struct wpt_record *rec, unsigned long addr)
 
 	if (chunk) {
 		atomic_long_dec(&rec->nr_chunks);
-		chunk_retire(rec, chunk);
+		wpt_chunk_retire(rec, chunk);
 	}
 	if (empty) {
 		atomic_long_dec(&rec->nr_groups);
-		group_retire(rec, group);
+		wpt_group_retire(rec, group);
 	}
 }
 
@@ -587,32 +418,4 @@ unsigned long wpt_record_armed(struct wpt_record *rec)
 		}
 	}
 	return sum;
-}
-
-/**
- * wpt_chunk_init() - make the slab caches
- *
- * Return: 0 or -ENOMEM.
- */
-int wpt_chunk_init(void)
-{
-	chunk_cache = KMEM_CACHE(wpt_chunk, 0);
-	if (!chunk_cache)
-		return -ENOMEM;
-	group_cache = KMEM_CACHE(wpt_group, 0);
-	if (!group_cache) {
-		kmem_cache_destroy(chunk_cache);
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-/**
- * wpt_chunk_exit() - free the slab caches when all records are gone
- */
-void wpt_chunk_exit(void)
-{
-	rcu_barrier();
-	kmem_cache_destroy(group_cache);
-	kmem_cache_destroy(chunk_cache);
 }
