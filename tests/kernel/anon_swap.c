@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "anon.h"
+#include "ksm.h"
 #include "maps.h"
 #include "swap.h"
 
@@ -129,60 +130,23 @@ START_TEST(compaction_loses_no_write)
 }
 END_TEST
 
-#define KSM "/sys/kernel/mm/ksm/"
-
-static long ksm_value(const char *name)
-{
-	char path[128], text[32] = "";
-	FILE *f;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	f = fopen(path, "re");
-	if (!f)
-		return -1;
-	if (!fgets(text, sizeof(text), f))
-		text[0] = 0;
-	fclose(f);
-	return atol(text);
-}
-
-static bool ksm_merge(void)
-{
-	double end = seconds() + 20;
-	long shared = ksm_value("pages_sharing");
-
-	write_file(KSM "sleep_millisecs", "5");
-	write_file(KSM "pages_to_scan", "2000");
-	write_file(KSM "run", "1");
-	while (ksm_value("pages_sharing") <= shared && seconds() < end)
-		usleep(50000);
-	return ksm_value("pages_sharing") > shared;
-}
-
 START_TEST(pages_that_are_merged_stay_clean)
 {
 	struct area a = anon(PAGES);
 	struct marks *m = marks_new(PAGES);
 	struct wptrack *w;
-	bool merged;
 
-	if (access(KSM "run", W_OK))
-		skip("no " KSM "run");
+	if (!ksm_exists())
+		skip("no KSM");
 	memset(a.p, 0x5a, PAGES * PAGE);
 	w = tracker_on(a);
-	if (madvise(a.p, PAGES * PAGE, MADV_MERGEABLE))
-		skip("MADV_MERGEABLE: %s", strerror(errno));
 	settle(w, a);
-	merged = ksm_merge();
-	note("%ld pages merged", ksm_value("pages_sharing"));
-	ck_assert_msg(merged, "KSM merged nothing within 20 seconds");
-	/* A page that is just being replaced has no mark. */
-	write_file(KSM "run", "0");
+	ck_assert_msg(ksm_merge(a), "KSM merged nothing within 20 seconds");
 	expect_clean(w, a);
 	touch_random(a, m, 6);
 	expect_exact(w, a, m, RESET);
 	/* What was written goes back to what it was, and is merged again. */
-	write_file(KSM "run", "1");
+	ksm_go_on();
 	memset(a.p, 0x5a, PAGES * PAGE);
 	usleep(200000);
 	marks_all(m);
@@ -190,18 +154,12 @@ START_TEST(pages_that_are_merged_stay_clean)
 	marks_none(m);
 	touch_random(a, m, 6);
 	expect_no_lost(w, a, m, RESET, "merged");
-	write_file(KSM "run", "2");
+	ksm_off();
 	marks_none(m);
 	touch_random(a, m, 6);
 	expect_no_lost(w, a, m, RESET, "unmerged");
 }
 END_TEST
-
-static void ksm_off(void)
-{
-	write_file(KSM "run", "2");
-	write_file(KSM "run", "0");
-}
 
 void anon_swap(Suite *s)
 {

@@ -2,6 +2,7 @@
 /* Events: pages that the kernel moves, takes away and brings back. */
 #define _GNU_SOURCE
 #include "events.h"
+#include "ksm.h"
 #include "maps.h"
 #include "swap.h"
 
@@ -319,41 +320,13 @@ const char *ev_split(struct cell *c)
 	return NULL;
 }
 
-#define KSM "/sys/kernel/mm/ksm/"
-
-static long ksm(const char *name)
-{
-	char path[64];
-	long value = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), KSM "%s", name);
-	f = fopen(path, "re");
-	if (f && fscanf(f, "%ld", &value) != 1)
-		value = -1;
-	if (f)
-		fclose(f);
-	return value;
-}
-
 static const char *merge(struct cell *c)
 {
-	double end = seconds() + 2;
-	long full;
-
 	if (!(c->m.kind->flags & KIND_ANON))
 		return "for private anonymous memory only";
 	if (c->m.kind->flags & KIND_EMPTY)
 		return "nothing to merge";
-	write_file(KSM "sleep_millisecs", "1");
-	write_file(KSM "pages_to_scan", "20000");
-	try(madvise(c->m.ev.p, bytes(c->m.ev), MADV_MERGEABLE));
-	full = ksm("full_scans");
-	write_file(KSM "run", "1");
-	while (ksm("full_scans") < full + 3 && seconds() < end)
-		usleep(2000);
-	write_file(KSM "run", "0");
-	return ksm("pages_sharing") > 0 ? NULL : "nothing was merged";
+	return ksm_merge(c->m.ev) ? NULL : "nothing was merged";
 }
 
 const char *ev_ksm(struct cell *c)
@@ -365,8 +338,6 @@ const char *ev_unmerge(struct cell *c)
 {
 	const char *why = merge(c);
 
-	if (!why)
-		write_file(KSM "run", "2");
-	write_file(KSM "run", "0");
+	ksm_off();
 	return why;
 }

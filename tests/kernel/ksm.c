@@ -45,6 +45,11 @@ bool ksm_merge(struct area a)
 	return value("pages_sharing") > 0;
 }
 
+void ksm_go_on(void)
+{
+	write_file(KSM "run", "1");
+}
+
 void ksm_off(void)
 {
 	write_file(KSM "run", "2");

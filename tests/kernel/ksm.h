@@ -8,6 +8,8 @@
 bool ksm_exists(void);
 /* Merge what is equal in an area; false if nothing was within a while. */
 bool ksm_merge(struct area a);
+/* Merge what becomes equal from now on, too, until ksm_off(). */
+void ksm_go_on(void);
 /* A fixture: stop, and unmerge all. */
 void ksm_off(void);
 

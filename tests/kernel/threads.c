@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "threads.h"
+#include "ksm.h"
 #include "swap.h"
 
 #include <signal.h>
@@ -192,12 +193,6 @@ START_TEST(writers_on_a_private_file)
 }
 END_TEST
 
-static void ksm_stop(void)
-{
-	write_file("/sys/kernel/mm/ksm/run", "2");
-	write_file("/sys/kernel/mm/ksm/run", "0");
-}
-
 static void fill_suite(Suite *s)
 {
 	TCase *tc = tcase_new(s, "long", LONG * 6 + TEST_TIMEOUT);
@@ -206,7 +201,7 @@ static void fill_suite(Suite *s)
 
 	tc = tcase_new(s, "short", SHORT * 20 + TEST_TIMEOUT);
 	tcase_add_unchecked_fixture(tc, swap_setup, swap_teardown);
-	tcase_add_unchecked_fixture(tc, NULL, ksm_stop);
+	tcase_add_unchecked_fixture(tc, NULL, ksm_off);
 	tcase_add_test(tc, two_trackers_reset_at_the_same_time);
 	tcase_add_loop_test(tc, writers_with_one_disturber, 0, DISTURBERS);
 	tcase_add_test(tc, writers_with_direct_io_into_the_same_pages);
