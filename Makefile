@@ -4,7 +4,7 @@
 #   make test         everything on every kernel (KERNELS="6.1" SUITES="anon")
 #   make bench        costs, beside those of the kernel's own ways (KERNELS="6.12 7.2")
 #   make soak         everything at random, until a write is lost (MINUTES=60)
-#   make demo         redis on a stock kernel, tracked and verified
+#   make demo         redis on a stock kernel, tracked and verified (KERNELS="6.12")
 #   make install      module (through dkms) and tools on this machine
 #   make uninstall    takes both away
 #   make deb          Debian packages, into build/deb
@@ -99,7 +99,8 @@ deb:
 	rm -rf build/deb
 	mkdir -p build/deb/wptrack-$(VERSION)
 	git ls-files -z | xargs -0 cp --parents -t build/deb/wptrack-$(VERSION)
-	cd build/deb/wptrack-$(VERSION) && dpkg-buildpackage -b -us -uc
+	cd build/deb/wptrack-$(VERSION) && DEB_BUILD_OPTIONS="noautodbgsym $$DEB_BUILD_OPTIONS" \
+		dpkg-buildpackage -b -us -uc
 	rm -rf build/deb/wptrack-$(VERSION)
 	@ls build/deb/*.deb
 

@@ -11,18 +11,19 @@
 #include "cli.h"
 #include "progress.h"
 
-double parse_seconds(const char *arg, double min, struct argp_state *state)
+double parse_seconds(const char *name, const char *arg, double min,
+		     struct argp_state *state)
 {
 	char *end;
 	double s = strtod(arg, &end);
 
 	if (end == arg || *end || !isfinite(s) || s < min || s > 1e6)
-		argp_error(state, "'%s' is not a number of seconds from %g to 1000000",
-			   arg, min);
+		argp_error(state, "%s=%s: that is no number of seconds from %g to 1000000",
+			   name, arg, min);
 	return s;
 }
 
-unsigned long parse_number(const char *arg, unsigned long min,
+unsigned long parse_number(const char *name, const char *arg, unsigned long min,
 			   struct argp_state *state)
 {
 	char *end;
@@ -31,19 +32,29 @@ unsigned long parse_number(const char *arg, unsigned long min,
 	errno = 0;
 	n = strtoul(arg, &end, 10);
 	if (arg[0] < '0' || arg[0] > '9' || *end || errno || n < min)
-		argp_error(state, "'%s' is not a whole number from %lu up", arg,
-			   min);
+		argp_error(state, "%s=%s: that is no whole number from %lu up", name,
+			   arg, min);
 	return n;
 }
 
 static pid_t parse_pid(const char *arg, struct argp_state *state)
 {
-	unsigned long pid = parse_number(arg, 1, state);
+	unsigned long pid = parse_number("--pid", arg, 1, state);
 
 	/* What is cut off must not name another process. */
 	if (pid > INT_MAX)
 		argp_error(state, "'%s' is too large for a process ID", arg);
 	return pid;
+}
+
+/* Nobody wants this word.  A number is often meant for a process. */
+static void refuse_argument(const char *arg, const struct argp_state *state,
+			    const struct common *c)
+{
+	if (c->of_process && *arg && !arg[strspn(arg, "0123456789")])
+		argp_error(state, "what is '%s'? A process is given as --pid=%s", arg, arg);
+	else
+		argp_error(state, "what is '%s'? There is no argument here", arg);
 }
 
 error_t common_parse(int key, char *arg, struct argp_state *state,
@@ -54,10 +65,10 @@ error_t common_parse(int key, char *arg, struct argp_state *state,
 		c->pid = parse_pid(arg, state);
 		return 0;
 	case KEY_INTERVAL:
-		c->interval = parse_seconds(arg, 0.01, state);
+		c->interval = parse_seconds("--interval", arg, 0.01, state);
 		return 0;
 	case KEY_COUNT:
-		c->count = parse_number(arg, 1, state);
+		c->count = parse_number("--count", arg, 1, state);
 		return 0;
 	case KEY_JSON:
 		c->json = true;
@@ -69,8 +80,7 @@ error_t common_parse(int key, char *arg, struct argp_state *state,
 		c->device = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "what is '%s'? There is no argument here",
-			   arg);
+		refuse_argument(arg, state, c);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -38,6 +38,7 @@ int cmd_trackers(int argc, char **argv);
 
 /* Options that several subcommands have, with the defaults filled in first. */
 struct common {
+	bool of_process;	/* there is an option --pid */
 	pid_t pid;
 	double interval;	/* seconds */
 	unsigned long count;	/* 0: no limit */
@@ -70,9 +71,10 @@ enum {
 error_t common_parse(int key, char *arg, struct argp_state *state,
 		     struct common *c);
 
-/* Parse a number of seconds, greater than or equal to @min, or exit. */
-double parse_seconds(const char *arg, double min, struct argp_state *state);
-unsigned long parse_number(const char *arg, unsigned long min,
+/* Parse what option @name is given, at least @min: seconds, a whole number; or exit. */
+double parse_seconds(const char *name, const char *arg, double min,
+		     struct argp_state *state);
+unsigned long parse_number(const char *name, const char *arg, unsigned long min,
 			   struct argp_state *state);
 
 /* A sentence on standard error, after "wptrack: ". */

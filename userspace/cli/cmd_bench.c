@@ -62,10 +62,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		c->bench.quick = true;
 		return 0;
 	case KEY_REPEAT:
-		c->bench.repeat = parse_number(arg, 1, state);
+		c->bench.repeat = parse_number("--repeat", arg, 1, state);
 		return 0;
 	case KEY_SIZE:
-		c->bench.max_size = parse_number(arg, 64, state) * MIB;
+		c->bench.max_size = parse_number("--size", arg, 64, state) * MIB;
 		return 0;
 	case KEY_DIRECTORY:
 		c->bench.file_dir = arg;

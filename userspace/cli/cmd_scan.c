@@ -231,7 +231,7 @@ static int wait_for_scan(const struct target *t, double deadline)
 
 int cmd_scan(int argc, char **argv)
 {
-	struct scan_args args = { .common = { .interval = 1, .count = 1 } };
+	struct scan_args args = { .common = { .of_process = true, .interval = 1, .count = 1 } };
 	struct regions list;
 	struct target t;
 	double start, next;

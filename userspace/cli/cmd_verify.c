@@ -61,7 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_ROUNDS:
-		args->rounds = parse_number(arg, 1, state);
+		args->rounds = parse_number("--rounds", arg, 1, state);
 		return 0;
 	case ARGP_KEY_END:
 		if (!args->common.pid)
@@ -415,7 +415,10 @@ static int open_memory(struct verify *v)
 
 int cmd_verify(int argc, char **argv)
 {
-	struct verify_args args = { .common = { .interval = 1 }, .rounds = 3 };
+	struct verify_args args = {
+		.common = { .of_process = true, .interval = 1 },
+		.rounds = 3,
+	};
 	struct verify v = { .args = &args, .memfd = -1 };
 	struct stats before;
 	int code;

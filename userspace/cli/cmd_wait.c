@@ -28,10 +28,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case KEY_PAGES:
-		o->pages = parse_number(arg, 1, state);
+		o->pages = parse_number("--pages", arg, 1, state);
 		return 0;
 	case KEY_TIMEOUT:
-		o->timeout = parse_seconds(arg, 0, state);
+		o->timeout = parse_seconds("--timeout", arg, 0, state);
 		return 0;
 	case ARGP_KEY_END:
 		if (!o->c.pid)
@@ -88,7 +88,7 @@ static int wait_for(struct target *t, const struct options *o)
 int cmd_wait(int argc, char **argv)
 {
 	/* As good as for ever. */
-	struct options o = { .pages = 1, .timeout = 1e6 };
+	struct options o = { .c.of_process = true, .pages = 1, .timeout = 1e6 };
 	struct target t;
 	int code;
 

@@ -43,7 +43,7 @@ static const struct argp argp = {
 
 int cmd_watch(int argc, char **argv)
 {
-	struct common c = { .interval = 1 };
+	struct common c = { .of_process = true, .interval = 1 };
 	struct live live;
 	struct target t;
 	double next;

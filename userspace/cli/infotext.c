@@ -32,10 +32,13 @@ json_t *info_text_json(const char *text)
 
 		if (colon) {
 			const char *value = colon + 1;
-			char *key = xstrndup(text, colon - text);
+			char *key = xstrndup(text, colon - text), *space;
 			size_t value_len;
 			json_t *f;
 
+			/* Who reads JSON would rather not quote its names. */
+			while ((space = strchr(key, ' ')))
+				*space = '-';
 			while (*value == ' ')
 				value++;
 			value_len = text + len - value;

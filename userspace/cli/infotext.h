@@ -8,7 +8,7 @@
 /*
  * "name: yes" and "name: no (reason)" become
  * { "features": { name: { "supported": bool, "reason": string } } },
- * every other "key: value" a member of the object with a string.
+ * every other "key: value" a member of the object with a string.  Names have '-' for ' '.
  */
 json_t *info_text_json(const char *text);
 

@@ -49,7 +49,7 @@ const char *wpt_reason(int err)
 	case ENOMEM:
 		return "out of memory; free some, or raise the memory limit of this process's cgroup";
 	case EDQUOT:
-		return "a limit that the wptrack module sets for each user is reached; close trackers or untrack memory, or raise the parameter (/sys/module/wptrack/parameters/max_user_*)";
+		return "the ranges of this user (max_user_ranges) or the memory for what is known of them (max_user_record_kib) are at their limit; untrack memory or close trackers, or raise it in /sys/module/wptrack/parameters";
 	case EFAULT:
 		return "an argument points to memory that cannot be accessed, or the end of the range lies before its start";
 	case ENOTTY:
@@ -132,8 +132,12 @@ WPT_API const char *wptrack_open_error(int err, const char *device)
 			 "cannot open %s: too many open files; raise the limit ('ulimit -n') or close some",
 			 device);
 		break;
-	case ENOMEM:
 	case EDQUOT:
+		snprintf(open_text, sizeof(open_text),
+			 "cannot open %s: this user has as many trackers as one may have; close some, or raise /sys/module/wptrack/parameters/max_user_trackers",
+			 device);
+		break;
+	case ENOMEM:
 		snprintf(open_text, sizeof(open_text),
 			 "cannot open %s: %s", device, wpt_reason(err));
 		break;

@@ -26,11 +26,14 @@ START_TEST(info)
 			       "kernel: 6.1.0: a\n"
 			       "nodes: none\n"
 			       "no colon\n"
+			       "shared hugetlb: yes\n"
+			       "page table bit: 54\n"
 			       "last: one"),
 		"{\"features\":{\"anon\":{\"supported\":true},"
 		"\"remote\":{\"supported\":false},"
+		"\"shared-hugetlb\":{\"supported\":true},"
 		"\"thp\":{\"reason\":\"not yet\",\"supported\":false}},"
-		"\"kernel\":\"6.1.0: a\",\"last\":\"one\",\"nodes\":\"none\"}");
+		"\"kernel\":\"6.1.0: a\",\"last\":\"one\",\"nodes\":\"none\",\"page-table-bit\":\"54\"}");
 	becomes(info_text_json(""), "{\"features\":{}}");
 }
 END_TEST
