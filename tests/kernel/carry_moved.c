@@ -112,6 +112,44 @@ START_TEST(huge_pages_that_are_moved_stay_clean)
 }
 END_TEST
 
+/* Half of the first is not tracked.  What is known of the rest may be lost, not a write. */
+START_TEST(huge_page_that_is_tracked_in_part_is_moved)
+{
+	struct area a, in;
+	struct marks *m;
+	struct wptrack *w = tracker_self();
+	int round;
+
+	if (access("/sys/devices/system/node/node1", F_OK))
+		skip("one node");
+	a = thp(HUGE);
+	in = area_sub(a, PMD_PAGES / 2, a.pages - PMD_PAGES / 2);
+	m = marks_new(in.pages);
+	track(w, a, WPTRACK_TRACK_KEEP_HUGE);
+	expect_clean(w, a);
+	untrack(w, area_sub(a, 0, PMD_PAGES / 2));
+	for (round = 0; round < 4; round++) {
+		move_huge(a, (round + 1) % NODES);
+		expect_no_lost(w, in, m, GET, "moved, tracked in part");
+		touch(a, 7);
+		touch(in, round);
+		m->w[round] = 1;
+		move_huge(a, round % NODES);
+		expect_no_lost(w, in, m, GET, "moved, tracked in part");
+		touch(in, 20 + round);
+		m->w[20 + round] = 1;
+		expect_no_lost(w, in, m, RESET, "moved, tracked in part");
+		marks_none(m);
+		/* The others are as whole as before. */
+		expect_clean(w, area_sub(a, PMD_PAGES, 2 * PMD_PAGES));
+	}
+	/* A part of what is kept whole is not reset. */
+	track(w, a, WPTRACK_TRACK_KEEP_HUGE);
+	settle(w, a);
+	check_that(a.p[7 * PAGE + 7] == 5 && a.p[300 * PAGE + 300] == 1);
+}
+END_TEST
+
 START_TEST(moved_and_forked)
 {
 	struct marks *m = marks_new(PAGES);
@@ -190,6 +228,7 @@ void carry_moved(Suite *s)
 
 	tcase_add_test(tc, a_reader_of_pages_that_are_shared_with_a_child);
 	tcase_add_test(tc, pages_that_are_moved_stay_clean);
+	tcase_add_test(tc, huge_page_that_is_tracked_in_part_is_moved);
 	tcase_add_test(tc, moved_and_forked);
 	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
 	tcase_add_loop_test(tc, huge_pages_that_are_moved_stay_clean, 0, 3);

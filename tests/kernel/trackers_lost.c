@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "trackers.h"
+#include "maps.h"
 
 #include <sys/mman.h>
 
@@ -85,10 +86,45 @@ START_TEST(lost_tracker_scans_memory_of_which_nothing_is_known)
 }
 END_TEST
 
+/* Another one knows that they are clean.  _i: kept huge, by both. */
+START_TEST(lost_tracker_of_huge_pages_that_are_clean)
+{
+	const uint64_t flags = _i ? WPTRACK_TRACK_KEEP_HUGE : 0;
+	struct area a = hole(2 * MAX_PIECES + 4, 0), h = thp(2);
+	struct area low = area_start(a) < area_start(h) ? a : h;
+	struct area high = low.p == a.p ? h : a;
+	struct marks *m = marks_new(h.pages);
+	struct wptrack *w, *other = tracker_self();
+
+	track(other, h, flags);
+	expect_clean(other, h);
+	w = lost_tracker(a);
+	track(w, h, flags | WPTRACK_TRACK_START_WRITTEN);
+	ck_assert_int_eq(fdinfo_number(w, "wptrack-lost"), 1);
+	expect_all(w, h);
+	expect_clean(other, h);
+	touch(h, 5);
+	marks_set(m, _i ? 0 : 5, _i ? PMD_PAGES : 1);
+	expect_all(w, h);
+	expect_exact(other, h, m, GET);
+	reset(w, low);
+	reset(w, high);
+	ck_assert_int_eq(fdinfo_number(w, "wptrack-lost"), 0);
+	expect_clean(w, h);
+	expect_exact(other, h, m, RESET);
+	touch(h, PMD_PAGES);
+	marks_none(m);
+	marks_set(m, PMD_PAGES, _i ? PMD_PAGES : 1);
+	expect_exact(w, h, m, RESET);
+	expect_exact(other, h, m, RESET);
+}
+END_TEST
+
 void trackers_lost(Suite *s)
 {
 	TCase *tc = tcase_new(s, "lost", TEST_TIMEOUT);
 
 	tcase_add_test(tc, lost_tracker_is_reset_in_parts_around_a_gap);
+	tcase_add_loop_test(tc, lost_tracker_of_huge_pages_that_are_clean, 0, 2);
 	tcase_add_test(tc, lost_tracker_scans_memory_of_which_nothing_is_known);
 }
