@@ -82,6 +82,10 @@ error_t common_parse(int key, char *arg, struct argp_state *state,
 	case ARGP_KEY_ARG:
 		refuse_argument(arg, state, c);
 		return 0;
+	case ARGP_KEY_END:
+		if (c->of_process && !c->pid)
+			argp_error(state, "which process? Give --pid=PID");
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -38,7 +38,7 @@ int cmd_trackers(int argc, char **argv);
 
 /* Options that several subcommands have, with the defaults filled in first. */
 struct common {
-	bool of_process;	/* there is an option --pid */
+	bool of_process;	/* set before: --pid has to be given */
 	pid_t pid;
 	double interval;	/* seconds */
 	unsigned long count;	/* 0: no limit */

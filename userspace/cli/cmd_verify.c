@@ -63,10 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_ROUNDS:
 		args->rounds = parse_number("--rounds", arg, 1, state);
 		return 0;
-	case ARGP_KEY_END:
-		if (!args->common.pid)
-			argp_error(state, "which process? Give --pid=PID");
-		return 0;
 	default:
 		return common_parse(key, arg, state, &args->common);
 	}

@@ -33,10 +33,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_TIMEOUT:
 		o->timeout = parse_seconds("--timeout", arg, 0, state);
 		return 0;
-	case ARGP_KEY_END:
-		if (!o->c.pid)
-			argp_error(state, "which process? Give --pid=PID");
-		return 0;
 	default:
 		return common_parse(key, arg, state, &o->c);
 	}

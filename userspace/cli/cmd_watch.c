@@ -23,11 +23,7 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct common *c = state->input;
-
-	if (key == ARGP_KEY_END && !c->pid)
-		argp_error(state, "which process? Give --pid=PID");
-	return common_parse(key, arg, state, c);
+	return common_parse(key, arg, state, state->input);
 }
 
 static const struct argp argp = {
