@@ -74,18 +74,15 @@ int wpt_claim(struct wpt_claim *claim)
  * wpt_unclaim() - the opposite
  * @claim: need not be held
  *
- * May sleep.
+ * Return: 0, or an error of ftrace: it is broken, and goes on to call us.  May sleep.
  */
-void wpt_unclaim(struct wpt_claim *claim)
+int wpt_unclaim(struct wpt_claim *claim)
 {
-	if (!claim->held)
-		return;
-	if (WARN_ON_ONCE(unregister_ftrace_function(&claim->ops))) {
-		/* ftrace is broken and goes on to call us: stay. */
-		__module_get(THIS_MODULE);
-		return;
-	}
-	claim->held = false;
+	int ret = claim->held ? unregister_ftrace_function(&claim->ops) : 0;
+
+	if (!WARN_ON_ONCE(ret))
+		claim->held = false;
+	return ret;
 }
 
 /**

@@ -18,7 +18,7 @@ struct wpt_claim {
 int wpt_claim_init(struct wpt_claim *claim, unsigned long addr);
 void wpt_claim_exit(struct wpt_claim *claim);
 int wpt_claim(struct wpt_claim *claim);
-void wpt_unclaim(struct wpt_claim *claim);
+int wpt_unclaim(struct wpt_claim *claim);
 bool wpt_claim_wanted(void);
 
 #endif /* WPT_CLAIM_H */

@@ -35,9 +35,25 @@ static noinline int collapse_refused(void)
 }
 
 /*
+ * Is something mapped at @addr, so that the page table stays?  The mmap_lock is held, but it
+ * may have been had from munmap(), which goes on to free page tables where it has taken the
+ * mapping away; and who exits does not take it for that.  The function that is hooked is
+ * about to find out the same.
+ */
+static bool notrace mapped_at(struct mm_struct *mm, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+
+	if (!atomic_read(&mm->mm_users))
+		return false;
+	vma = find_vma(mm, addr);
+	return vma && vma->vm_start <= addr;
+}
+
+/*
  * Is all of a chunk written, as far as its page table tells?  Without its lock:
- * the mmap_lock is held, so that it stays, and nobody arms anything if it is held
- * for writing.
+ * something is mapped and the mmap_lock held, so that it stays, and nobody arms anything
+ * if that is held for writing.
  */
 static bool notrace ptes_written(struct mm_struct *mm,
 				 const struct wpt_chunk *chunk,
@@ -105,8 +121,10 @@ static void notrace hook_huge_fault(unsigned long ip, unsigned long parent_ip,
 static void notrace hook_collapse(unsigned long ip, unsigned long parent_ip,
 				  struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
 {
-	if (stays_small((struct mm_struct *)wpt_ftrace_arg(fregs, 0),
-			wpt_ftrace_arg(fregs, 1), true))
+	struct mm_struct *mm = (struct mm_struct *)wpt_ftrace_arg(fregs, 0);
+	unsigned long addr = wpt_ftrace_arg(fregs, 1);
+
+	if (mm_has_notifiers(mm) && mapped_at(mm, addr) && stays_small(mm, addr, true))
 		wpt_ftrace_set_ip(fregs, (unsigned long)collapse_refused);
 }
 

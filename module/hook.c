@@ -47,6 +47,8 @@ MODULE_PARM_DESC(unsafe_no_hook,
 static DEFINE_MUTEX(hook_lock);		/* all below, and wpt_hook.placed */
 static atomic_t hook_users = ATOMIC_INIT(0);
 static LIST_HEAD(hooks);		/* fixed once the module is loaded */
+/* ftrace has not let go of one, and must not be believed again; hook_lock. */
+static bool broken;
 /* Tasks that are in functions of ours instead of the kernel's. */
 static atomic_t inside = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(inside_wait);
@@ -222,6 +224,14 @@ static bool in_group(const struct wpt_hook *hook)
 	return hook->group && hook->group->placed;
 }
 
+/* Who can still be kept from unloading us is. */
+static void set_broken(void)
+{
+	if (!broken)
+		__module_get(THIS_MODULE);
+	broken = true;
+}
+
 static void set_placed(struct wpt_hook_group *group, bool placed)
 {
 	struct wpt_hook *hook;
@@ -259,8 +269,8 @@ static void drop_claims(void)
 	struct wpt_hook *hook;
 
 	list_for_each_entry(hook, &hooks, node)
-		if (!hook->placed)
-			wpt_unclaim(&hook->claim);
+		if (!hook->placed && wpt_unclaim(&hook->claim))
+			set_broken();
 }
 
 /* The required one, which the statistics show, goes before what guards it. */
@@ -273,8 +283,7 @@ static void remove_all(void)
 		if (!hook->placed || in_group(hook))
 			continue;
 		if (WARN_ON_ONCE(displace(hook))) {
-			/* ftrace is broken and goes on to call us: stay. */
-			__module_get(THIS_MODULE);
+			set_broken();
 			continue;
 		}
 		WRITE_ONCE(hook->placed, false);
@@ -283,7 +292,7 @@ static void remove_all(void)
 		if (!groups[i]->placed)
 			continue;
 		if (WARN_ON_ONCE(unregister_ftrace_function(&groups[i]->ops))) {
-			__module_get(THIS_MODULE);
+			set_broken();
 			continue;
 		}
 		set_placed(groups[i], false);
@@ -361,6 +370,19 @@ static int module_event(struct notifier_block *nb, unsigned long event, void *da
 
 static struct notifier_block module_notifier = { .notifier_call = module_event };
 
+/*
+ * ftrace has failed, for whatever reason it has told, and goes on to call what it has not let
+ * go of.  rmmod cannot be refused any more, so it does not end.
+ */
+static void stay_if_broken(void)
+{
+	if (!broken)
+		return;
+	pr_err("ftrace is broken and may go on to call wptrack: it stays until the next boot\n");
+	for (;;)
+		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
+}
+
 static void hook_remove(struct work_struct *work)
 {
 	mutex_lock(&hook_lock);
@@ -386,7 +408,7 @@ int wpt_hook_get(void)
 	if (mutex_lock_killable(&hook_lock))
 		return -EINTR;
 	if (!unsafe_no_hook)
-		ret = place_all();
+		ret = broken ? -EOPNOTSUPP : place_all();
 	if (!ret)
 		atomic_inc(&hook_users);
 	mutex_unlock(&hook_lock);
@@ -483,6 +505,7 @@ void wpt_hook_exit(void)
 	unregister_module_notifier(&module_notifier);
 	cancel_delayed_work_sync(&hook_remove_work);
 	hook_remove(NULL);
+	stay_if_broken();
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
 		if (groups[i]->nr)
 			static_call(wpt_ftrace_free_filter)(&groups[i]->ops);

@@ -50,23 +50,32 @@ struct totals {
 	u64 until;	/* they are not made anew before */
 };
 
-/* Records of 400 GiB. */
-#define TOTALS_MANY	(32UL << 20)
+/* No longer than anything else that reads a file in /proc. */
+#define TOTALS_QUICK	(5 * NSEC_PER_MSEC)
+
+/* They may take so much of a processor's time: a twentieth. */
+#define TOTALS_SHARE	20
 
 /*
  * Anybody may read them, and with terabytes tracked it takes a tenth of a second to go
- * through all records: then they are made once a second.
+ * through all records, in which nobody can free what RCU protects: then they are made every
+ * few seconds.
  */
 static int totals_get(struct totals *out)
 {
 	static DEFINE_MUTEX(lock);
 	static struct totals last;
+	u64 begin;
 
 	if (mutex_lock_interruptible(&lock))
 		return -EINTR;
-	if (ktime_get_ns() >= last.until) {
+	begin = ktime_get_ns();
+	if (begin >= last.until) {
 		wpt_space_totals(&last.spaces, &last.armed, &last.bytes);
-		last.until = last.bytes < TOTALS_MANY ? 0 : ktime_get_ns() + NSEC_PER_SEC;
+		last.until = ktime_get_ns();
+		/* Who has just reset wants to see it. */
+		if (last.until - begin > TOTALS_QUICK)
+			last.until += TOTALS_SHARE * (last.until - begin);
 	}
 	*out = last;
 	mutex_unlock(&lock);
