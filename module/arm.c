@@ -86,8 +86,7 @@ bool wpt_vma_trackable(struct vm_area_struct *vma)
 /**
  * struct mapped - what is known of the mappings of a page
  * @table: mapped by a page table, so it is not hugetlb
- * @parts: so many entries of a page table that is locked map parts of the folio, if it is
- *         anonymous and somebody else maps it as a whole
+ * @parts: so many entries of a page table that is locked map what wpt_page_parts() asks for
  */
 struct mapped {
 	bool table;
@@ -95,29 +94,27 @@ struct mapped {
 };
 
 /*
- * After a fork the child may map a huge page as a whole, while this process has split its
- * own entry.
+ * Frames that are mapped in a page table.  @ptep: an entry of it.  After a fork the child may
+ * map a huge page as a whole, while this process has split its own entry.
  */
-static noinline int parts_here(const pte_t *ptep, struct page *page)
+static noinline int frames_here(pte_t *ptep, unsigned long first, unsigned long nr)
 {
-	const unsigned long first = page_to_pfn(compound_head(page));
-	const unsigned long nr = 1UL << compound_order(compound_head(page));
-	const pte_t *pte = PTR_ALIGN_DOWN(ptep, PAGE_SIZE), *end = pte + PTRS_PER_PTE;
-	int parts = 0;
+	pte_t *pte = PTR_ALIGN_DOWN(ptep, PAGE_SIZE), *end = pte + PTRS_PER_PTE;
+	int n = 0;
 
 	for (; pte < end; pte++)
-		parts += pte_present(ptep_get((pte_t *)pte)) &&
-			 pte_pfn(ptep_get((pte_t *)pte)) - first < nr;
-	return parts;
+		n += pte_present(ptep_get(pte)) && pte_pfn(ptep_get(pte)) - first < nr;
+	return n;
 }
 
 /* @ptep: in a page table that is locked */
-static __always_inline struct mapped mapped_by(const pte_t *ptep, struct page *page)
+static __always_inline struct mapped mapped_by(pte_t *ptep, struct page *page)
 {
 	struct mapped m = { .table = true };
+	unsigned long first, nr;
 
-	if (unlikely(wpt_page_mapped_whole(page)))
-		m.parts = parts_here(ptep, page);
+	if (unlikely(wpt_page_parts(page, &first, &nr)))
+		m.parts = frames_here(ptep, first, nr);
 	return m;
 }
 

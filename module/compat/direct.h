@@ -23,11 +23,13 @@
 /*
  * Define @name, to be called at the entry of a function with one parameter, for
  * which it calls @function.  Other registers that a call may change hold nothing
- * there.  The stack is aligned as the kernel wants it, to 8 bytes.
+ * there.  The stack is aligned as the kernel wants it, to 8 bytes.  Since Linux 7.0 an odd
+ * address means a jump.
  */
 #define WPT_DIRECT_STUB(name, function)					\
 	void name(void);						\
 	asm("	.pushsection .text, \"ax\", @progbits\n"		\
+	    "	.balign 16\n"						\
 	    "	.type " #name ", @function\n"				\
 	    "	.globl " #name "\n"					\
 	    #name ":\n"							\

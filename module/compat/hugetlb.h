@@ -5,14 +5,16 @@
 
 #include <linux/hugetlb.h>
 #include <linux/mm.h>
+#include <linux/sched/task_stack.h>
 #include <linux/version.h>
 
 #include "fault.h"
 #include "ftrace.h"
+#include "refs.h"
 
 /*
  * A static function that headers say nothing of: its name and parameters are
- * those of the sources that were read, 5.10, 6.1, 6.12 and 7.2.  Where neither of
+ * those of the sources that were read, 5.10, 6.1, 6.12, 7.2 and 7.3.  Where neither of
  * the two forms is known to hold hugetlb is not tracked.
  */
 #ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
@@ -46,28 +48,32 @@ struct wpt_hugetlb_fault {
 	pte_t *ptep;
 };
 
+/*
+ * A stable release may have the newer form: then the first parameter is a local variable of
+ * the caller, and no address space is that.
+ */
 static __always_inline struct wpt_hugetlb_fault
 wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
 {
-#ifdef WPT_HUGETLB_ARGS
-	return (struct wpt_hugetlb_fault){
-#ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
-		.write = !(wpt_ftrace_arg(fregs, 4) & FAULT_FLAG_UNSHARE),
-#else
-		.write = true,
-#endif
-		.mm = (struct mm_struct *)wpt_ftrace_arg(fregs, 0),
-		.addr = wpt_ftrace_arg(fregs, 2),
-		.ptep = (pte_t *)wpt_ftrace_arg(fregs, 3),
-	};
-#else
 	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
 
+#ifdef WPT_HUGETLB_ARGS
+	if (likely(!object_is_on_stack(vmf)))
+		return (struct wpt_hugetlb_fault){
+#ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
+			.write = !(wpt_ftrace_arg(fregs, 4) & FAULT_FLAG_UNSHARE),
+#else
+			.write = true,
+#endif
+			.mm = (struct mm_struct *)wpt_ftrace_arg(fregs, 0),
+			.addr = wpt_ftrace_arg(fregs, 2),
+			.ptep = (pte_t *)wpt_ftrace_arg(fregs, 3),
+		};
+#endif
 	return (struct wpt_hugetlb_fault){
 		.write = wpt_fault_is_write(vmf),
 		.mm = vmf->vma->vm_mm, .addr = vmf->address, .ptep = vmf->pte,
 	};
-#endif
 }
 
 /* The unit in which a mapping counts pages of its file: up to 6.6 a huge page. */
@@ -83,11 +89,7 @@ static inline unsigned int wpt_cache_shift(struct vm_area_struct *vma)
 /* References that belong to the mappings of a page, or of its huge one, and to its file. */
 static inline int wpt_hugetlb_expected_refs(struct page *page)
 {
-#ifdef WPT_HAVE_FOLIO_MAPCOUNT_INLINE
-	int refs = folio_mapcount(page_folio(page));
-#else
-	int refs = compound_mapcount(page);
-#endif
+	int refs = wpt_hugetlb_mappings(page);
 
 	if (PageAnon(page))
 		return refs;

@@ -313,6 +313,7 @@ static void fill_suite(Suite *s)
 	pins_inflight(s);
 	pins_hugetlb(s);
 	pins_readers(s);
+	pins_split(s);
 }
 
 int main(void)

@@ -17,5 +17,6 @@ void pins_before(Suite *s);
 void pins_inflight(Suite *s);
 void pins_hugetlb(Suite *s);
 void pins_readers(Suite *s);
+void pins_split(Suite *s);
 
 #endif /* TESTS_PINS_H */

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tables of docs/precision.md, from what the suite "events" prints.
 
-Run by hand after that suite has run on every kernel; prints the tables.  The suite
+Run by hand after that suite has run on every kernel; prints the tables, but for rows that
+are about some kernels only.  The suite
 itself fails if it sees more over-reports than docs/precision.md tells of, or if the
 kernel's own tracking is more exact in a cell that docs/precision.md does not list.
 """
@@ -60,16 +61,29 @@ def _rows(path):
         yield table, [c.strip() for c in line.strip("|").split("|")]
 
 
-def documented():
+# "event (5.10, 6.1)": so it is on these kernels only.
+_ONLY = re.compile(r"^(.*) \(([\d.]+(?:, [\d.]+)*)\)$")
+
+
+def _applies(event, kernel):
+    """The event of a row, or None if it is about other kernels."""
+    m = _ONLY.match(event)
+    if not m:
+        return event
+    return m[1] if kernel in m[2].split(", ") else None
+
+
+def documented(kernel):
     """[(event, kinds, word)], [(event, kinds) that may be worse than WP_ASYNC]."""
     words, worse = [], []
     for table, row in _rows(DOC):
         if row[0] == "event" or "---" in row[0]:
             continue
+        event = _applies(row[0], kernel)
         if table == 1:
-            words.append((row[0], row[1], row[2]))
+            words.append((event, row[1], row[2]))
         elif table == 2:
-            worse.append((row[0], row[1]))
+            worse.append((event, row[1]))
     return words, worse
 
 
@@ -86,16 +100,15 @@ def _covers(pattern, kind):
     return (kind in listed) != rest
 
 
-def problems(text):
-    """What docs/precision.md does not tell, and where WP_ASYNC is more exact."""
+def problems(text, kernel):
+    """What docs/precision.md does not tell of a kernel, and where WP_ASYNC is more exact."""
     cells = seen(text)
-    words, worse = documented()
+    words, worse = documented(kernel)
     for (event, kind, oracle), cell in cells.items():
         if oracle != OURS or cell.never:
             continue
-        doc = next((w for e, k, w in words if e in (event, ANY) and
-                    _covers(k, kind)),
-                   "none")
+        doc = max((w for e, k, w in words if e in (event, ANY) and _covers(k, kind)),
+                  key=WORDS.index, default="none")
         # A matter of chance is how many, not whether.
         most = "most" if cell.chance and doc != "none" else doc
         if WORDS.index(cell.word()) > WORDS.index(most):
@@ -161,8 +174,16 @@ def _show(runs, head, groups):
     print()
 
 
+def _told(cells, kernel):
+    """Cells without those of rows about some kernels only, which are kept by hand."""
+    rows = [(_applies(row[0], kernel), row[1]) for table, row in _rows(DOC)
+            if table == 1 and _ONLY.match(row[0])]
+    return {(event, kind, oracle): cell for (event, kind, oracle), cell in cells.items()
+            if not any(e in (event, ANY) and _covers(k, kind) for e, k in rows)}
+
+
 def main():
-    runs = {k: seen(_output(k)) for k in kernels.names()}
+    runs = {k: _told(seen(_output(k)), k) for k in kernels.names()}
     runs = {k: cells for k, cells in runs.items() if cells}
     events = list(dict.fromkeys(e for cells in runs.values() for e, _, _ in cells))
     anyway = [k for k in _kinds(runs, NOTHING) if _word(runs, NOTHING, k) != "none"]

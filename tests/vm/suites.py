@@ -195,7 +195,7 @@ def _points(kernel, name, text, status):
                                 tap.FAILED if wrong else tap.PASSED, wrong))
     if name == "events":
         env.say("%s events: %s" % (kernel.name, precision.summary(text)))
-        wrong = "\n".join(precision.problems(text))
+        wrong = "\n".join(precision.problems(text, kernel.name))
         points.append(tap.Point("docs/precision.md tells what was seen",
                                 tap.FAILED if wrong else tap.PASSED, wrong))
     if name == SOAK:
