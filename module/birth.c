@@ -53,7 +53,7 @@ static const struct wpt_masks clean_masks = {
 static bool stillborn(const struct wpt_fork *fork)
 {
 	return READ_ONCE(fork->t->follow.closed) || !current->mm ||
-	       (current->flags & PF_EXITING) || fatal_signal_pending(current);
+	       (READ_ONCE(current->flags) & PF_EXITING) || fatal_signal_pending(current);
 }
 
 /*

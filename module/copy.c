@@ -33,12 +33,13 @@
 #include "carry.h"
 #include "compat/anon.h"
 #include "compat/mmaplock.h"
+#include "compat/syscall.h"
 #include "copy.h"
 #include "ptwalk.h"
 
 static bool is_ksmd(void)
 {
-	return (current->flags & PF_KTHREAD) && !strcmp(current->comm, "ksmd");
+	return wpt_is_kthread("ksmd", sizeof("ksmd"));
 }
 
 /**

@@ -94,7 +94,7 @@ bool wpt_drop_removes(const struct mmu_notifier_range *range)
  */
 bool wpt_drop_reclaim(const struct wpt_space *space, const struct mmu_notifier_range *range)
 {
-	return (current->flags & PF_MEMALLOC) ||
+	return wpt_reclaims() ||
 	       (current->mm == space->mm && in_madvise(range, ADVICE_PAGEOUT));
 }
 

@@ -22,7 +22,7 @@
 /* Is it a fork, if it is over private hugetlb?  For other memory see wpt_event_forks(). */
 static bool event_copies_huge(const struct wpt_space *space)
 {
-	return !(current->flags & PF_MEMALLOC) && wpt_mmap_write_held(space->mm) &&
+	return !wpt_reclaims() && wpt_mmap_write_held(space->mm) &&
 	       wpt_in_fork();
 }
 
@@ -54,7 +54,7 @@ static bool event_migrates(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&
 	       range->end - range->start <= PMD_SIZE &&
-	       ((current->flags & PF_MEMALLOC) || wpt_in_migration());
+	       (wpt_reclaims() || wpt_in_migration());
 }
 
 /*
@@ -64,7 +64,7 @@ static bool event_migrates(const struct mmu_notifier_range *range)
  */
 static bool event_holds(const struct mmu_notifier_range *range)
 {
-	return event_migrates(range) && ((current->flags & PF_MEMALLOC) ||
+	return event_migrates(range) && (wpt_reclaims() ||
 					 range->end - range->start < PMD_SIZE);
 }
 
@@ -81,7 +81,7 @@ static bool event_holds(const struct mmu_notifier_range *range)
 void wpt_event_cause(struct wpt_space *space, const struct mmu_notifier_range *range,
 		     struct wpt_event *ev)
 {
-	ev->still = ev->protects && wpt_shared_mprotects(space);
+	ev->still = (ev->protects && wpt_shared_mprotects(space)) || wpt_event_cleans(range);
 	ev->migrates = event_migrates(range);
 	ev->holds = event_holds(range);
 	event_of_call(space, range, ev);

@@ -49,6 +49,18 @@ static inline bool wpt_event_forks(const struct mmu_notifier_range *range)
 }
 
 /**
+ * wpt_event_cleans() - is it a fork, or writeback that makes the ptes of a page clean?
+ * @range: the event's
+ *
+ * Writeback has locked the page, and who maps it has to lock it.  Others do so to mappings
+ * of devices only.  So what is empty stays so; but mremap(), as above.
+ */
+static inline bool wpt_event_cleans(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_PROTECTION_PAGE;
+}
+
+/**
  * wpt_event_protects() - does an event leave the same pages with other permissions?
  * @range: the event's
  */
@@ -69,7 +81,7 @@ static inline bool wpt_event_moves(const struct wpt_space *space,
 				   const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR && current->mm == space->mm &&
-	       !(current->flags & PF_MEMALLOC) && wpt_in_uffd_move();
+	       !wpt_reclaims() && wpt_in_uffd_move();
 }
 
 /**

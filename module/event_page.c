@@ -102,7 +102,7 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			return;
 		} else if (ev->took && wpt_copy_keeps(ev->copies, pte)) {
 			*ev->copied = true;
-		} else {
+		} else if (!ev->holds) {
 			/*
 			 * What comes back may be the very same pte over other
 			 * data: a uprobe writes to the page while it is away

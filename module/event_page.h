@@ -27,7 +27,7 @@ enum wpt_event_kind {
  * @migrates: it may be one of migration
  * @holds: whoever sends it has locked the page that it is about: what is empty stays so
  * @copies: another page with the same contents may come in the place of its page: copy.c
- * @still: nobody can fault meanwhile, so that what is empty stays so
+ * @still: nobody can map anything meanwhile where nothing is
  * @shares: so that those that it protects stay clean, they may be made shared
  * @hugetlb: the entry is one of hugetlb
  * @keeps_file: what it takes stays in the file

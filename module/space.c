@@ -4,6 +4,7 @@
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 
+#include "compat/syscall.h"
 #include "compat/tlb.h"
 #include "event.h"
 #include "space.h"
@@ -229,7 +230,7 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 		if (mover || slot->mover || (slot->start < end && start < slot->end)) {
 			WRITE_ONCE(slot->spoilt, true);
 			slot->met = met = true;
-			if (slot->frees != current || (current->flags & PF_MEMALLOC))
+			if (slot->frees != current || wpt_reclaims())
 				spoilt = true;
 		}
 	}
@@ -492,6 +493,10 @@ int wpt_space_init(void)
 void wpt_space_exit(void)
 {
 	wait_event(nr_spaces_wait, !atomic_read(&nr_spaces));
-	mmu_notifier_synchronize();	/* space_free() has returned */
-	wpt_chunk_exit();		/* and its RCU callbacks have run */
+	mmu_notifier_synchronize();
+	/*
+	 * The last space_free() may still be on its way out, on another CPU.  Bottom halves are
+	 * off there, and this waits for RCU.
+	 */
+	wpt_chunk_exit();
 }

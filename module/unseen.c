@@ -106,7 +106,7 @@ void wpt_unseen_hole(struct wpt_space *space, unsigned long start, unsigned long
 /* Its own events come with the mmap_lock held, those of reclaim by the same task may not. */
 static bool in_mremap(const struct wpt_space *space)
 {
-	return current->mm == space->mm && !(current->flags & PF_MEMALLOC) && wpt_in_mremap();
+	return current->mm == space->mm && !wpt_reclaims() && wpt_in_mremap();
 }
 
 /* The mapping that an event of mremap() is about. */

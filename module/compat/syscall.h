@@ -6,6 +6,7 @@
 #include <linux/compat.h>
 #include <linux/mman.h>
 #include <linux/sched/task_stack.h>
+#include <linux/string.h>
 #include <linux/userfaultfd.h>
 #include <asm/processor.h>
 #include <asm/syscall.h>
@@ -32,6 +33,25 @@ static inline int wpt_syscall_nr(void)
 }
 
 /*
+ * May the task use memory that nobody else may, to make some?  A marked access: the scheduler
+ * changes another flag when it takes a task off its CPU.
+ */
+static inline bool wpt_reclaims(void)
+{
+	return READ_ONCE(current->flags) & PF_MEMALLOC;
+}
+
+static inline bool wpt_is_kthread(const char *comm, size_t len)
+{
+	return (READ_ONCE(current->flags) & PF_KTHREAD) && !strncmp(current->comm, comm, len);
+}
+
+static inline bool wpt_is_worker(void)
+{
+	return READ_ONCE(current->flags) & WPT_PF_WORKER;
+}
+
+/*
  * Is a system call itself at work?  Not what a task has to do on its way out of it, nor a
  * worker, nor a new thread: they have the number and the arguments, but by then there is a
  * result in the place of what the entry code puts there.  A debugger may have put something
@@ -41,14 +61,14 @@ static inline int wpt_syscall_nr(void)
  */
 static inline bool wpt_in_call(void)
 {
-	return !(current->flags & WPT_PF_WORKER) &&
+	return !wpt_is_worker() &&
 	       task_pt_regs(current)->ax == (unsigned long)-ENOSYS;
 }
 
 /* Is the current task in mremap(), or on its way out of it? */
 static inline bool wpt_in_mremap(void)
 {
-	if (current->flags & WPT_PF_WORKER)
+	if (wpt_is_worker())
 		return false;
 	if (in_ia32_syscall())
 		return wpt_syscall_nr() == WPT_NR_MREMAP_IA32;
@@ -102,11 +122,15 @@ static inline bool wpt_in_madvise(u32 advice, unsigned long start, unsigned long
 /* Is it at work to migrate pages, its own or somebody else's?  Not known of 32-bit tasks. */
 static inline bool wpt_in_migration(void)
 {
+	/* One thread a node, which has its number in the name. */
+	if (wpt_is_kthread("kcompactd", 9))
+		return true;
 	if (!wpt_in_call() || in_ia32_syscall())
 		return false;
 	switch (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) {
 	case __NR_move_pages:
 	case __NR_migrate_pages:
+	case __NR_mbind:
 		return true;
 	case __NR_madvise:
 		return (u32)task_pt_regs(current)->dx == MADV_SOFT_OFFLINE;
@@ -125,7 +149,7 @@ static inline bool wpt_in_uffd_move(void)
 	const struct pt_regs *regs = task_pt_regs(current);
 	int nr = wpt_syscall_nr();
 
-	if (current->flags & WPT_PF_WORKER)
+	if (wpt_is_worker())
 		return false;
 	if (in_ia32_syscall())
 		return nr == WPT_NR_IOCTL_IA32 && (u32)regs->cx == UFFDIO_MOVE;

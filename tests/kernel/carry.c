@@ -491,12 +491,14 @@ static void fill(Suite *s)
 
 	carry_cache(s);
 	carry_moved(s);
+	carry_beside(s);
 	carry_uffd(s);
 	carry_lent(s);
 	carry_protect(s);
 	carry_refused(s);
 	carry_foreign(s);
 	carry_device(s);
+	carry_rwp(s);
 }
 
 int main(void)

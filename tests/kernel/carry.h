@@ -19,11 +19,13 @@ void end_child(pid_t pid);
 
 void carry_cache(Suite *s);
 void carry_moved(Suite *s);
+void carry_beside(Suite *s);
 void carry_uffd(Suite *s);
 void carry_lent(Suite *s);
 void carry_protect(Suite *s);
 void carry_refused(Suite *s);
 void carry_foreign(Suite *s);
 void carry_device(Suite *s);
+void carry_rwp(Suite *s);
 
 #endif /* TESTS_CARRY_H */

@@ -62,6 +62,14 @@ bool linux_before(int major, int minor)
 	return x < major || (x == major && y < minor);
 }
 
+bool slow_kernel(void)
+{
+	struct utsname u;
+
+	must(uname(&u));
+	return strstr(u.release, "kasan") || strstr(u.release, "kcsan");
+}
+
 bool write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);

@@ -164,6 +164,8 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool write_file(const char *path, const char *text);
 /* Is this an older kernel? */
 bool linux_before(int major, int minor);
+/* Is it one of the debug kernels, which are slower by far? */
+bool slow_kernel(void);
 double seconds(void);
 
 /* The length of the long runs; WPTRACK_TEST_SECONDS shortens or extends them. */
