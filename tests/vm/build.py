@@ -60,33 +60,43 @@ def sync(names, target):
     env.write(manifest, "\n".join(want))
 
 
-def work(kernel):
+# Probes of module/compat that find nothing: kernels whose headers are not to be had.
+WITHOUT = os.environ.get("WITHOUT", "").split()
+
+
+def _directory(kernel, without):
+    return os.path.join(env.BUILD, "module", "-without-".join([kernel.name] + without))
+
+
+def work(kernel, without=WITHOUT):
     """Where the module is compiled for a kernel."""
-    return os.path.join(env.BUILD, "module", kernel.name, "src")
+    return os.path.join(_directory(kernel, without), "src")
 
 
-def product(kernel):
+def product(kernel, without=WITHOUT):
     """Where the module for a kernel is."""
-    out = os.path.join(env.BUILD, "module", kernel.name, "wptrack.ko")
+    out = os.path.join(_directory(kernel, without), "wptrack.ko")
     os.makedirs(os.path.dirname(out), exist_ok=True)
     return out
 
 
-def module(kernel, show=False):
+def module(kernel, show=False, without=WITHOUT):
     """Compile the module for a kernel; returns the path of the .ko."""
     base = root.prepare(kernel)
     with env.lock("module-%s-%s" % (kernel.name, env.digest(env.TOP)[:8])):
-        where = work(kernel)
+        where = work(kernel, without)
         sync(MODULE_SOURCES, where)
         if not os.path.exists(where + "/Kbuild"):
             raise env.Fail("there is no Kbuild at the top of the project")
         if kernel.debug:
             # Without gcov in the kernel the variable means nothing.
             argv = ["make", "-s", "-j2", "-C", os.path.join(base, debug.KDIR),
-                    "M=" + where, "GCOV_PROFILE=y", "modules"]
+                    "M=" + where, "GCOV_PROFILE=y", "WPT_WITHOUT=" + " ".join(without),
+                    "modules"]
         else:
             argv = root.chroot(base, "exec make -s -j2 -C /lib/modules/%s/build M=%s "
-                               "modules" % (root.release(kernel), root.BUILD_DIR), where)
+                               "WPT_WITHOUT='%s' modules" % (root.release(kernel),
+                               root.BUILD_DIR, " ".join(without)), where)
         p = subprocess.run(argv, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            universal_newlines=True, env=root.ENVIRON)
@@ -94,11 +104,11 @@ def module(kernel, show=False):
         text = "".join(x + "\n" for x in text.splitlines()
                        if "Skipping BTF generation" not in x)
         if p.returncode:
-            raise env.Fail("the module does not compile for %s:\n%s"
-                           % (kernel.name, text))
+            raise env.Fail("the module does not compile for %s%s:\n%s"
+                           % (kernel.name, "".join(" without " + x for x in without), text))
         if show or "warning" in text:
             sys.stderr.write(text)
-        out = product(kernel)
+        out = product(kernel, without)
         strip(where + "/wptrack.ko", out)
         return out
 

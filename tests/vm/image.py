@@ -168,7 +168,7 @@ def full(kernel, with_module=True):
 def module(kernel):
     """The module for a kernel: what dkms has built of these sources if it has, since
     that takes half a minute, or what kbuild builds of what has changed."""
-    if not kernel.debug:
+    if not kernel.debug and not build.WITHOUT:
         root.prepare(kernel)
         # Caches may be shared: take it before another checkout replaces it.
         with env.lock("image-" + os.path.basename(_path(kernel, True))):

@@ -16,6 +16,7 @@ import precision
 import tap
 
 HOST = "unit"			# runs on this machine
+COMPILE = "compile"		# so does this, for kernels whose headers are not to be had
 CONTROL = "control"		# other suites, with the hook off
 SOAK = "soak"			# takes MINUTES
 KERNELS_OWN = ["pagemap_ioctl", "soft_dirty"]	# the kernel's selftests
@@ -98,8 +99,8 @@ _LOST = re.compile(r"\b[1-9]\d* (pages )?lost\b|\bLOST\b")
 
 def names():
     """In the order in which they run: what fails first is told first."""
-    return ([HOST, "boot", "refuse"] + build.suites() + ["cli", "cli_control"] + PRELOAD +
-            KERNELS_OWN + [CONTROL, "full", BENCH])
+    return ([HOST, COMPILE, "boot", "refuse"] + build.suites() +
+            ["cli", "cli_control"] + PRELOAD + KERNELS_OWN + [CONTROL, "full", BENCH])
 
 
 def default():
@@ -323,6 +324,28 @@ def unit():
             points.append(tap.Point(name, tap.FAILED, str(e)))
         points += tap.parse(env.read(log, ""))
     return Outcome(points + list(_readme()))
+
+
+# What Linux 6.12 did not have yet in some earlier release: by that what differs is tried.
+_BEFORE = [
+    "FOLIO_MAPCOUNT_INLINE",		# 6.10
+    "FOLIO_MAPCOUNT_INLINE FOLIO_TRY_SHARE_ANON",	# 6.7
+    "SPLIT_HUGE_PMD_LOCKED",		# 6.11
+]
+
+
+def compile_module():
+    """Does the module compile where headers have less than those of 6.12?"""
+    points = []
+    for lacks in _BEFORE:
+        try:
+            build.module(kernels.get("6.12"), without=lacks.split())
+            why = ""
+        except env.Fail as e:
+            why = str(e)
+        points.append(tap.Point("compiles without " + lacks,
+                                tap.FAILED if why else tap.PASSED, why))
+    return Outcome(points)
 
 
 def _readme():
