@@ -28,8 +28,9 @@
  * name writes come by mappings, and by write(2) of others, who know that they write to a
  * file.  What the kernel makes a file of for a mapping's sake it may write to itself, by
  * addresses of its own: io_setup(2), perf events, virtual CPUs, all memory of a guest
- * (guest_memfd), buffers of devices.  Its own file systems of that kind cannot be mounted
- * by anybody; neither can shared memory, of which this is not true.
+ * (guest_memfd), buffers of devices.  Some of these make ptes clean as well, without the
+ * lock of the page that wpt_event_cleans() relies on.  Its own file systems of that kind
+ * cannot be mounted by anybody; neither can shared memory, of which this is not true.
  */
 static bool ptes_tell(struct vm_area_struct *vma)
 {
@@ -94,14 +95,23 @@ struct mapped {
 };
 
 /*
- * Frames that are mapped in a page table.  @ptep: an entry of it.  After a fork the child may
- * map a huge page as a whole, while this process has split its own entry.
+ * Frames that are mapped in a page table.  @ptep: an entry of it, which maps one of the same
+ * page.  After a fork the child may map a huge page as a whole, while this process has split
+ * its own entry.  Too few do no harm.
  */
 static noinline int frames_here(pte_t *ptep, unsigned long first, unsigned long nr)
 {
 	pte_t *pte = PTR_ALIGN_DOWN(ptep, PAGE_SIZE), *end = pte + PTRS_PER_PTE;
 	int n = 0;
 
+	if (nr == 1) {
+		/* Where it is unless the page was moved in parts. */
+		ptep += (long)(first - pte_pfn(ptep_get(ptep)));
+		if (ptep < pte || ptep >= end)
+			return 0;
+		pte = ptep;
+		end = ptep + 1;
+	}
 	for (; pte < end; pte++)
 		n += pte_present(ptep_get(pte)) && pte_pfn(ptep_get(pte)) - first < nr;
 	return n;
@@ -221,6 +231,8 @@ static void disarm(pte_t *ptep, pte_t old)
  */
 static noinline bool stays_held(struct page *page, struct mapped m)
 {
+	if (expected_refs(page, m) == WPT_REFS_UNKNOWN)
+		return true;
 	static_call(wpt_lru_add_drain)();
 	return page_is_held(page, 0, m);
 }

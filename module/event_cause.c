@@ -45,6 +45,12 @@ static void event_of_call(struct wpt_space *space,
 		ev->copies = WPT_COPY_NOT;
 }
 
+/* Tasks that do nothing else now, and have no faults of their own. */
+static bool only_migrates(void)
+{
+	return wpt_reclaims() || wpt_is_kcompactd();
+}
+
 /*
  * May an event be one of migration or reclaim, whose task has locked the page that it is
  * about, small or large?  So it is wherever memory that nobody else may use is used to make
@@ -54,17 +60,19 @@ static bool event_migrates(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&
 	       range->end - range->start <= PMD_SIZE &&
-	       (wpt_reclaims() || wpt_in_migration());
+	       (only_migrates() || wpt_in_migration());
 }
 
 /*
  * Is it so, and can nobody map the page meanwhile where it is not mapped?  But mremap(): see
  * wpt_event_remaps().  A system call for migration may have faults of its own, where it
- * returns its results: they split huge entries, whatever these are by then.
+ * returns its results: they split huge entries, whatever these are by then.  And they copy
+ * pages, which is not told from it, but has passed the hook before, and puts an entry without
+ * a mark in the place of the old one.
  */
 static bool event_holds(const struct mmu_notifier_range *range)
 {
-	return event_migrates(range) && (wpt_reclaims() ||
+	return event_migrates(range) && (only_migrates() ||
 					 range->end - range->start < PMD_SIZE);
 }
 

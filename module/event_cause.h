@@ -52,8 +52,9 @@ static inline bool wpt_event_forks(const struct mmu_notifier_range *range)
  * wpt_event_cleans() - is it a fork, or writeback that makes the ptes of a page clean?
  * @range: the event's
  *
- * Writeback has locked the page, and who maps it has to lock it.  Others do so to mappings
- * of devices only.  So what is empty stays so; but mremap(), as above.
+ * Writeback has locked the page, and who maps it has to lock it.  So what is empty stays so;
+ * but mremap(), as below.  Others hold no lock: DAX, graphics, and framebuffers that write back
+ * what was drawn.  wpt_vma_walkable() has none of their mappings.
  */
 static inline bool wpt_event_cleans(const struct mmu_notifier_range *range)
 {

@@ -378,7 +378,7 @@ static void stay_if_broken(void)
 {
 	if (!broken)
 		return;
-	pr_err("ftrace is broken and may go on to call wptrack: it stays until the next boot\n");
+	pr_err("ftrace is broken and may go on to call wptrack: it stays until the next boot, and this task with it\n");
 	for (;;)
 		schedule_timeout_idle(MAX_SCHEDULE_TIMEOUT);
 }
@@ -407,8 +407,11 @@ int wpt_hook_get(void)
 
 	if (mutex_lock_killable(&hook_lock))
 		return -EINTR;
-	if (!unsafe_no_hook)
-		ret = broken ? -EOPNOTSUPP : place_all();
+	if (!unsafe_no_hook && !broken)
+		ret = place_all();
+	/* Or just now. */
+	if (broken)
+		ret = -EOPNOTSUPP;
 	if (!ret)
 		atomic_inc(&hook_users);
 	mutex_unlock(&hook_lock);

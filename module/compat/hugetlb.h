@@ -49,8 +49,8 @@ struct wpt_hugetlb_fault {
 };
 
 /*
- * A stable release may have the newer form: then the first parameter is a local variable of
- * the caller, and no address space is that.
+ * A stable release may have a newer form: (vmf), or (folio, vmf).  That is a local variable of
+ * the caller, and no address space and no mapping is.
  */
 static __always_inline struct wpt_hugetlb_fault
 wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
@@ -58,7 +58,9 @@ wpt_hugetlb_fault_of(wpt_ftrace_regs *fregs)
 	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
 
 #ifdef WPT_HUGETLB_ARGS
-	if (likely(!object_is_on_stack(vmf)))
+	if (unlikely(object_is_on_stack((void *)wpt_ftrace_arg(fregs, 1))))
+		vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 1);
+	else if (likely(!object_is_on_stack(vmf)))
 		return (struct wpt_hugetlb_fault){
 #ifdef WPT_HAVE_FAULT_FLAG_UNSHARE
 			.write = !(wpt_ftrace_arg(fregs, 4) & FAULT_FLAG_UNSHARE),

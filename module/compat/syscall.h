@@ -119,12 +119,15 @@ static inline bool wpt_in_madvise(u32 advice, unsigned long start, unsigned long
 	return (u32)regs->dx == advice && start >= from && end - from <= PAGE_ALIGN(len);
 }
 
+/* One thread a node, which has its number in the name. */
+static inline bool wpt_is_kcompactd(void)
+{
+	return wpt_is_kthread("kcompactd", 9);
+}
+
 /* Is it at work to migrate pages, its own or somebody else's?  Not known of 32-bit tasks. */
 static inline bool wpt_in_migration(void)
 {
-	/* One thread a node, which has its number in the name. */
-	if (wpt_is_kthread("kcompactd", 9))
-		return true;
 	if (!wpt_in_call() || in_ia32_syscall())
 		return false;
 	switch (wpt_syscall_nr() & ~__X32_SYSCALL_BIT) {
