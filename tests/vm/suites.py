@@ -326,6 +326,8 @@ def unit():
     return Outcome(points + list(_readme()))
 
 
+COMPILED_FOR = "6.12"
+
 # What Linux 6.12 did not have yet in some earlier release: by that what differs is tried.
 _BEFORE = [
     "FOLIO_MAPCOUNT_INLINE",		# 6.10
@@ -339,7 +341,7 @@ def compile_module():
     points = []
     for lacks in _BEFORE:
         try:
-            build.module(kernels.get("6.12"), without=lacks.split())
+            build.module(kernels.get(COMPILED_FOR), without=lacks.split())
             why = ""
         except env.Fail as e:
             why = str(e)
