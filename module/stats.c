@@ -50,8 +50,8 @@ struct totals {
 	u64 until;	/* they are not made anew before */
 };
 
-/* No longer than anything else that reads a file in /proc. */
-#define TOTALS_QUICK	(5 * NSEC_PER_MSEC)
+/* Records of 400 GiB. */
+#define TOTALS_MANY	(32UL << 20)
 
 /* They may take so much of a processor's time: a twentieth. */
 #define TOTALS_SHARE	20
@@ -72,10 +72,10 @@ static int totals_get(struct totals *out)
 	begin = ktime_get_ns();
 	if (begin >= last.until) {
 		wpt_space_totals(&last.spaces, &last.armed, &last.bytes);
-		last.until = ktime_get_ns();
-		/* Who has just reset wants to see it. */
-		if (last.until - begin > TOTALS_QUICK)
-			last.until += TOTALS_SHARE * (last.until - begin);
+		last.until = 0;
+		/* Otherwise who has just reset wants to see it. */
+		if (last.bytes >= TOTALS_MANY)
+			last.until = ktime_get_ns() + TOTALS_SHARE * (ktime_get_ns() - begin);
 	}
 	*out = last;
 	mutex_unlock(&lock);
