@@ -62,6 +62,10 @@ struct wpt_harvest {
 	unsigned long waited;
 	unsigned int waits;
 
+	/* private to huge.c: how often it has split an entry of a file, and where */
+	unsigned long split_at;
+	unsigned int splits;
+
 	/* private to the harvest: of the current step */
 	unsigned int budget;
 	u64 until;

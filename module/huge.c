@@ -9,6 +9,7 @@
 #include <linux/hugetlb.h>
 
 #include "chunk_bits.h"
+#include "compat/uffd.h"
 #include "inherit.h"
 #include "piece.h"
 #include "protect.h"
@@ -16,6 +17,9 @@
 #include "split.h"
 #include "stats.h"
 #include "trace.h"
+
+/* Splits of an entry that others make huge again: then it stays so. */
+#define FILE_SPLITS	4
 
 /* What is known of the pages of a huge entry. */
 enum huge_state {
@@ -100,8 +104,28 @@ static bool huge_kept(struct wpt_harvest *h, const struct wpt_piece *p)
 	return true;
 }
 
+/*
+ * Can an entry be split, so that some of its pages are reset and others are not?  That of a
+ * file leaves nothing: whoever comes next may have a huge one again, and while he does so
+ * nothing would be gained by splitting that, too.
+ */
+static bool huge_splits(struct wpt_harvest *h, const struct wpt_piece *p)
+{
+	const unsigned long start = p->start & WPT_CHUNK_MASK;
+
+	if (!wpt_split_ready() || huge_kept(h, p))
+		return false;
+	if (vma_is_anonymous(p->vma))
+		return true;
+	if (h->split_at != start) {
+		h->split_at = start;
+		h->splits = 0;
+	}
+	return h->splits < FILE_SPLITS;
+}
+
 /* As empty as if nothing were mapped, see page_reset(). */
-static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
+static void huge_empty_reset(struct wpt_harvest *h, struct wpt_piece *p)
 {
 	struct wpt_chunk *chunk = p->chunk;
 
@@ -119,14 +143,27 @@ static void huge_zero_reset(struct wpt_harvest *h, struct wpt_piece *p)
 		bitmap_fill(p->cleaned, WPT_CHUNK_PAGES);
 }
 
+/*
+ * A page of a file, mapped privately: who writes has a page of his own, and the entry is gone
+ * by that.  See wpt_page_written().
+ */
+static bool huge_copies(const struct wpt_piece *p, pmd_t pmd)
+{
+	struct page *page = wpt_pmd_page(pmd);
+
+	return page && (pmd_flags(pmd) & _PAGE_PRESENT) && !pmd_write(pmd) &&
+	       !(p->vma->vm_flags & VM_SHARED) && !wpt_page_anon(page) &&
+	       !wpt_pte_marked(wpt_pmd_as_pte(pmd)) && !wpt_pte_uffd(wpt_pmd_as_pte(pmd));
+}
+
 static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
 			      pmd_t *pmdp, bool written)
 {
 	enum wpt_arm why;
 
-	if (wpt_pmd_zero(READ_ONCE(*pmdp))) {
+	if (wpt_pmd_zero(READ_ONCE(*pmdp)) || huge_copies(p, READ_ONCE(*pmdp))) {
 		if (written)
-			huge_zero_reset(h, p);
+			huge_empty_reset(h, p);
 		return WPT_GO_ON;
 	}
 	why = wpt_arm_huge(p->vma, pmdp);
@@ -287,14 +324,16 @@ static enum wpt_stop huge_whole(struct wpt_harvest *h, struct wpt_piece *p,
 		/* stays written */
 	} else if (h->reset && p->trackable && p->chunk &&
 	    (written || !wpt_bits_full(p->chunk->armed))) {
+		/* What is not to be told is not split either. */
+		stop = wpt_out_check(h, addr, cat & h->masks->ret);
+		if (stop != WPT_GO_ON)
+			return stop;
 		if (piece_whole(p) && addr == p->start &&
 		    wpt_out_takes(h->out, WPT_CHUNK_PAGES)) {
-			stop = wpt_out_check(h, addr, cat & h->masks->ret);
-			if (stop == WPT_GO_ON)
-				stop = huge_arm(h, p, pmdp, written);
+			stop = huge_arm(h, p, pmdp, written);
 			if (stop != WPT_GO_ON)
 				return stop;
-		} else if (written && wpt_split_ready() && !huge_kept(h, p)) {
+		} else if (written && huge_splits(h, p)) {
 			return WPT_STOP_SPLITTING;
 		} else if (written) {
 			wpt_arm_count(WPT_ARM_HUGE, piece_pages(p));
@@ -332,7 +371,7 @@ static enum wpt_stop do_locked(struct wpt_harvest *h, struct wpt_piece *p,
 	if (state == HUGE_WRITTEN || (state == HUGE_CLEAN && !pending_mixed(p)))
 		return huge_whole(h, p, pmdp, pte, cat, state == HUGE_WRITTEN);
 	if (h->reset && p->trackable && state == HUGE_MIXED &&
-	    wpt_split_ready() && !huge_kept(h, p))
+	    wpt_out_takes(h->out, 1) && huge_splits(h, p))
 		return WPT_STOP_SPLITTING;
 	return huge_pages(h, p, pmdp, pte, cat);
 }
@@ -365,6 +404,8 @@ enum wpt_stop wpt_do_huge(struct wpt_harvest *h, struct wpt_piece *p,
 	wpt_piece_close(h, p);
 	if (stop != WPT_STOP_SPLITTING)
 		return stop;
-	return wpt_split_try(p->vma, pmdp, p->start) ? WPT_STOP_BREATHE :
-						       WPT_STOP_SPLITTING;
+	if (!wpt_split_try(p->vma, pmdp, p->start))
+		return WPT_STOP_SPLITTING;
+	h->splits++;
+	return WPT_STOP_BREATHE;
 }
