@@ -38,6 +38,7 @@
 #include <linux/mman.h>
 #include <linux/sched.h>
 
+#include "bits.h"
 #include "carry.h"
 #include "chunk_bits.h"
 #include "compat/page.h"
@@ -171,4 +172,27 @@ bool wpt_drop_arm(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
 	set_bit(i, chunk->armed);
 	wpt_chunk_clear_away(chunk, i);
 	return true;
+}
+
+/**
+ * wpt_drop_arm_huge() - the same of all pages of a huge entry
+ * @chunk: its chunk, all of which is tracked
+ * @vma:   its mapping
+ * @pmdp:  the entry, locked
+ */
+void wpt_drop_arm_huge(struct wpt_chunk *chunk, struct vm_area_struct *vma, pmd_t *pmdp)
+{
+	const pte_t pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
+	struct page *page;
+
+	if (!wpt_bits_empty(chunk->armed) || !wpt_bits_empty(chunk->dirty) ||
+	    wpt_chunk_any_hazy(chunk) || wpt_pte_marked(pte) || wpt_pte_uffd(pte) ||
+	    pte_dirty(pte))
+		return;
+	page = settled(pte);
+	if (!page || wpt_page_filled(vma, page))
+		return;
+	wpt_pte_mark((pte_t *)pmdp);
+	wpt_chunk_clear_away_all(chunk);
+	wpt_bits_fill(chunk->armed);
 }

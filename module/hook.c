@@ -31,6 +31,7 @@
 #include "compat/ftrace.h"
 #include "hook.h"
 #include "hugetlb.h"
+#include "mapin.h"
 #include "shared.h"
 #include "split.h"
 #include "swapin.h"
@@ -65,7 +66,7 @@ static bool required_only = true;
  */
 struct wpt_hook_group {
 	struct ftrace_ops ops;
-	const struct wpt_hook *hooks[6];
+	const struct wpt_hook *hooks[8];
 	unsigned int nr;
 	bool broken;
 	bool placed;
@@ -485,6 +486,7 @@ int wpt_hook_init(void)
 	wpt_hugetlb_init();
 	wpt_shared_init();
 	wpt_swapin_init();
+	wpt_mapin_init();
 	if (unsafe_no_hook) {
 		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);

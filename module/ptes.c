@@ -177,8 +177,8 @@ enum wpt_stop wpt_do_ptes(struct wpt_harvest *h, struct wpt_piece *p,
 	if (pmdp && !ptep) {
 		/* It became huge or went away: look again. */
 		stop = WPT_STOP_BREATHE;
-	} else if (ptep && p->chunk &&
-		   test_bit(WPT_CHUNK_SPLITTING, &p->chunk->flags)) {
+	} else if (p->chunk && test_bit(WPT_CHUNK_SPLITTING, &p->chunk->flags)) {
+		/* That of a file need not leave a page table. */
 		stop = WPT_STOP_SPLITTING;
 	} else {
 		stop = do_locked(h, p, ptep);

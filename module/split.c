@@ -21,10 +21,14 @@
  *    exclude their pages; if more events than the split's own have begun over
  *    the chunk when the ptes are looked at, none is marked.
  *
+ * An entry of a file leaves nothing when it is split.  Its clean pages are empty then, on
+ * the same conditions, and if nobody is changing the file: see drop.c.
+ *
  * Splits of one chunk exclude each other by a lock, so that two writers do not
  * spoil each other's marks.  A harvest waits until the marks are there.
  */
 #include <linux/hash.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -33,8 +37,11 @@
 #include "compat/anon.h"
 #include "compat/fault.h"
 #include "compat/ftrace.h"
+#include "chunk_bits.h"
+#include "drop.h"
 #include "event.h"
 #include "hook.h"
+#include "mapin.h"
 #include "protect.h"
 #include "ptwalk.h"
 #include "space.h"
@@ -45,6 +52,7 @@
 #include "watch.h"
 
 #define LOCK_BITS	6
+#define LOCK_SPIN_NS	(50 * NSEC_PER_USEC)
 static struct mutex locks[1 << LOCK_BITS];
 
 static bool offered;
@@ -56,6 +64,7 @@ struct split {
 	unsigned long pfn;
 	unsigned long events;
 	bool carry;
+	bool file;
 	DECLARE_BITMAP(pages, WPT_CHUNK_PAGES);
 };
 
@@ -72,9 +81,13 @@ static struct mutex *lock_of(struct mm_struct *mm, unsigned long addr)
 static void split_begin(struct split *s, struct wpt_space *space, pmd_t pmd)
 {
 	struct wpt_chunk *chunk = wpt_record_chunk(&space->rec, s->addr);
+	struct page *page = wpt_pmd_page(pmd);
 	unsigned int w;
 
-	if (!chunk || !wpt_pmd_armed(pmd))
+	if (!chunk || !page || !wpt_pmd_armed(pmd))
+		return;
+	s->file = !wpt_page_anon(page);
+	if (s->file && (wpt_chunk_any_away(chunk) || !wpt_page_settled(page)))
 		return;
 	for (w = 0; w < WPT_CHUNK_WORDS; w++)
 		s->pages[w] = READ_ONCE(chunk->armed[w]) & ~READ_ONCE(chunk->dirty[w]);
@@ -123,6 +136,51 @@ static unsigned int mark_ptes(const struct split *s, const struct wpt_chunk *chu
 	return nr;
 }
 
+/* What was clean is empty. */
+static unsigned int forget_pages(const struct split *s, struct wpt_chunk *chunk)
+{
+	unsigned int i, nr = 0;
+
+	for_each_set_bit(i, s->pages, WPT_CHUNK_PAGES) {
+		if (!test_bit(i, chunk->armed) || test_bit(i, chunk->dirty))
+			continue;
+		wpt_drop_gone(chunk, i);
+		nr++;
+	}
+	return nr;
+}
+
+/*
+ * Lock what the split has left.  Where a file was mapped there need not be a page table, and
+ * comes none while the entry itself is locked.  Returns NULL if the entry is huge again.
+ */
+static spinlock_t *lock_left(const struct split *s, pte_t **ptep)
+{
+	unsigned int tries;
+	spinlock_t *ptl;
+
+	for (tries = 0; tries < 2; tries++) {
+		*ptep = wpt_pte_offset_map_lock(s->mm, s->pmdp, s->addr, &ptl);
+		if (*ptep)
+			return ptl;
+		if (!s->file)
+			return NULL;
+		ptl = pmd_lock(s->mm, s->pmdp);
+		if (pmd_none(READ_ONCE(*s->pmdp)))
+			return ptl;
+		spin_unlock(ptl);
+	}
+	return NULL;
+}
+
+static void unlock_left(spinlock_t *ptl, pte_t *ptep)
+{
+	if (ptep)
+		pte_unmap_unlock(ptep, ptl);
+	else
+		spin_unlock(ptl);
+}
+
 /* The entry was split, if nobody came before us: mark the ptes. */
 static void split_end(struct split *s)
 {
@@ -141,15 +199,15 @@ static void split_end(struct split *s)
 	/* A chunk that is new, or was waited for too long, lacks the flag. */
 	if (!chunk || !test_bit(WPT_CHUNK_SPLITTING, &chunk->flags))
 		goto out;
-	ptep = wpt_pte_offset_map_lock(s->mm, s->pmdp, s->addr, &ptl);
-	if (ptep) {
+	ptl = lock_left(s, &ptep);
+	if (ptl) {
 		wpt_stat_inc(SPLITS);
 		if (wpt_chunk_events(chunk) == s->events + 1)
-			nr = mark_ptes(s, chunk, ptep);
+			nr = s->file ? forget_pages(s, chunk) : mark_ptes(s, chunk, ptep);
 		wpt_stat_add(CARRIED, nr);
 		trace_wptrack_split(space->id, s->addr, nr);
 		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
-		pte_unmap_unlock(ptep, ptl);
+		unlock_left(ptl, ptep);
 	} else {
 		clear_bit(WPT_CHUNK_SPLITTING, &chunk->flags);
 	}
@@ -230,6 +288,31 @@ static bool split_marked(struct split *s, struct vm_area_struct *vma
 	return done;
 }
 
+/*
+ * An entry of a file that is about to be split, which a reader has made: nobody armed it, as
+ * it is clean.  RCU read section; the entry is not locked.
+ */
+static void split_file(const struct split *s, struct wpt_space *space,
+		       struct vm_area_struct *vma)
+{
+	struct wpt_cover *cover = rcu_dereference(space->cover);
+	struct wpt_chunk *chunk;
+	spinlock_t *ptl;
+	pmd_t pmd;
+
+	if (!cover || !wpt_set_covers(&cover->set, s->addr, s->addr + WPT_CHUNK_SIZE))
+		return;
+	chunk = wpt_record_get(&space->rec, s->addr, NULL);
+	if (IS_ERR(chunk))
+		return;
+	ptl = pmd_lock(s->mm, s->pmdp);
+	pmd = READ_ONCE(*s->pmdp);
+	if (pmd_present(pmd) && pmd_leaf(pmd) &&
+	    !wpt_space_event_over(space, s->addr, s->addr + WPT_CHUNK_SIZE))
+		wpt_drop_arm_huge(chunk, vma, s->pmdp);
+	spin_unlock(ptl);
+}
+
 /* The chunk's lock is held. */
 static void split_run(struct split *s, struct vm_area_struct *vma
 		      WPT_SPLIT_LAST_PARAM)
@@ -242,6 +325,8 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 		return;
 	rcu_read_lock();
 	space = wpt_space_find(s->mm);
+	if (space && (vma->vm_flags & VM_SHARED))
+		split_file(s, space, vma);
 	if (space) {
 		ptl = pmd_lock(s->mm, s->pmdp);
 		pmd = READ_ONCE(*s->pmdp);
@@ -278,7 +363,8 @@ static void split_for_write(struct vm_fault *vmf)
  * @pmdp: the entry, which may have changed meanwhile
  * @addr: any address in it
  *
- * Does not wait for another split, which may wait for the lock of a page.
+ * Does not wait for another split, which may wait for the lock of a page.  An entry of a file
+ * may be huge again when this returns, if others want to have it.
  *
  * Return: false if there is one, and nothing was done.  May sleep.
  */
@@ -293,6 +379,8 @@ bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr)
 		return false;
 	split_run(&s, vma WPT_SPLIT_NO_PAGE);
 	mutex_unlock(lock);
+	if (!vma_is_anonymous(vma))
+		wpt_mapin_small(s.mm, pmdp);
 	return true;
 }
 
@@ -383,6 +471,25 @@ static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
 	return ret;
 }
 
+/*
+ * The lock, for a split of the kernel's.  Who comes with a page locked must not wait for who
+ * wants to lock it; but two that write to a page of a file wait for each other a little, as
+ * either would spoil what the other one carries.
+ */
+static bool lock_for_kernel(struct mutex *lock, const struct vm_area_struct *vma)
+{
+	u64 until;
+
+	if (mutex_trylock(lock))
+		return true;
+	if (!(vma->vm_flags & VM_SHARED))
+		return false;
+	for (until = ktime_get_ns() + LOCK_SPIN_NS; ktime_get_ns() < until; cpu_relax())
+		if (mutex_trylock(lock))
+			return true;
+	return false;
+}
+
 /* Instead of __split_huge_pmd(). */
 static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 {
@@ -392,9 +499,10 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 	struct mutex *lock = lock_of(s.mm, s.addr);
 
 	wpt_hook_enter();
-	/* Who comes with a page locked must not wait for who wants to lock it. */
-	if (!freeze && mutex_trylock(lock)) {
-		split_run(&s, vma WPT_SPLIT_LAST_ARG);
+	if (!freeze && lock_for_kernel(lock, vma)) {
+		/* If it has been split, another event would be all that comes of it. */
+		if (!(vma->vm_flags & VM_SHARED) || wpt_pmd_is_huge(READ_ONCE(*pmdp)))
+			split_run(&s, vma WPT_SPLIT_LAST_ARG);
 		mutex_unlock(lock);
 	} else {
 		static_call(wpt_split_huge_pmd)(vma, pmdp, addr, freeze

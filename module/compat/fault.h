@@ -15,4 +15,11 @@ static __always_inline bool wpt_fault_is_write(const struct vm_fault *vmf)
 #endif
 }
 
+/* From 6.6 the kernel has a function for the pages of a folio, of which a fault may map all. */
+#ifdef WPT_HAVE_SET_PTE_RANGE
+#define WPT_FAULT_MAPS_FOLIOS	true
+#else
+#define WPT_FAULT_MAPS_FOLIOS	false
+#endif
+
 #endif /* WPT_COMPAT_FAULT_H */

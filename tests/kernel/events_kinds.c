@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define SMALL	64		/* pages */
 #define HUGE	3		/* huge pages that are written as a whole */
@@ -56,6 +57,19 @@ static void make_ext4(const struct kind *k, struct mem *m)
 	make_map(k->flags & KIND_SHARED ? MAP_KIND_EXT4 : MAP_KIND_EXT4_PRIVATE, m);
 }
 
+/* What is written at once is in one folio, if the file system has large ones. */
+static void make_folio(const struct kind *k, struct mem *m)
+{
+	static uint8_t data[SMALL * PAGE];
+
+	make_map(MAP_KIND_EXT4, m);
+	if (!m->a.pages)
+		return;
+	memset(data, NOP, sizeof(data));
+	must(ftruncate(m->fd, 0));
+	ck_assert_int_eq(must(pwrite(m->fd, data, sizeof(data), 0)), sizeof(data));
+}
+
 static void make_aligned(const struct kind *k, struct mem *m)
 {
 	m->a = small(1);
@@ -80,6 +94,8 @@ const struct kind kinds[] = {
 	{ "memfd, shared", KIND_SHARED | KIND_FILE, 1, 0, make_memfd },
 	{ "memfd, private", KIND_FILE, 1, 0, make_memfd },
 	{ "ext4 file, shared", KIND_SHARED | KIND_FILE, 1, 0, make_ext4 },
+	{ "ext4 file in a large folio, shared", KIND_SHARED | KIND_FILE, 1, 0, make_folio },
+	{ "ext4 file in a large folio, empty", KIND_SHARED | KIND_FILE | KIND_EMPTY, 1, 0, make_folio },
 	{ "ext4 file, private", KIND_FILE, 1, 0, make_ext4 },
 	{ "small pages in place of a huge one", KIND_ANON | KIND_ALIGNED, 1, 0,
 	  make_aligned },

@@ -306,6 +306,7 @@ static void fill_suite(Suite *s)
 	memory_zero(s);
 	memory_collapse(s);
 	memory_hugefile(s);
+	memory_folios(s);
 	memory_hugetlb_fork(s);
 }
 

@@ -18,6 +18,7 @@ void memory_held(Suite *s);
 void memory_zero(Suite *s);
 void memory_collapse(Suite *s);
 void memory_hugefile(Suite *s);
+void memory_folios(Suite *s);
 void memory_hugetlb_fork(Suite *s);
 void memory_kinds(Suite *s);
 
@@ -26,5 +27,11 @@ void memory_kinds(Suite *s);
  * mapping.  False if there are no huge pages.
  */
 bool huge_shmem(struct area *a, struct area *alias);
+
+/*
+ * A file of the scratch disk that was written so many bytes at a time, mapped shared at an
+ * address that huge pages need, and not touched.  No pages if there is no such disk.
+ */
+struct area folio_file(size_t bytes);
 
 #endif /* TESTS_MEMORY_H */

@@ -140,6 +140,12 @@ static struct area make_gigantic(const struct kind *k)
 	return (struct area){ p, GIB / PAGE };
 }
 
+/* As large as the file system makes them: see folio_file(). */
+static struct area make_folios(const struct kind *k)
+{
+	return folio_file(k->arg);
+}
+
 static const struct kind kinds[] = {
 	{ "private anonymous", make_map, MAP_KIND_ANON, 0, true },
 	{ "the same without write permission", make_readonly, 0, 0, false },
@@ -150,6 +156,8 @@ static const struct kind kinds[] = {
 	{ "System V shared memory", make_map, MAP_KIND_SYSV, 0, true },
 	{ "ext4 file, shared", make_map, MAP_KIND_EXT4, 0, true },
 	{ "ext4 file, private", make_map, MAP_KIND_EXT4_PRIVATE, 0, true },
+	{ "ext4 file in 64 KiB folios, shared", make_folios, 64 << 10, 0, true },
+	{ "ext4 file in 2 MiB folios, shared", make_folios, 2 << 20, 0, true },
 	{ "overlayfs file, shared", make_overlay, 1, 0, false },
 	{ "overlayfs file, private", make_overlay, 0, 0, false },
 	{ "transparent huge page", make_thp, 0, 0, false },
@@ -202,7 +210,8 @@ static bool populated(const struct kind *k, struct area a, char *cell, size_t le
 	struct wptrack *w = tracker_self();
 
 	/* The others are populated, or cannot be written to. */
-	if (k->make == make_map || k->make == make_hugetlb || k->make == make_overlay)
+	if (k->make == make_map || k->make == make_hugetlb || k->make == make_overlay ||
+	    k->make == make_folios)
 		touch_all(a);
 	track(w, a, k->flags);
 	if (!(categories(w, a.p) & WPTRACK_PAGE_WPALLOWED)) {

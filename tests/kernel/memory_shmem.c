@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shared memory in huge pages: nothing is lost, 2 MiB is written at a time.
+ * Shared memory in huge pages.
  */
 #define _GNU_SOURCE
 #include "memory.h"
@@ -37,7 +37,7 @@ bool huge_shmem(struct area *a, struct area *alias)
 	return thp_bytes(*a) == HUGE * PMD;
 }
 
-START_TEST(huge_shmem_loses_no_write)
+START_TEST(huge_shmem_is_exact)
 {
 	struct area a, alias;
 	struct marks *m;
@@ -52,15 +52,9 @@ START_TEST(huge_shmem_loses_no_write)
 	for (round = 0; round < 4; round++) {
 		marks_none(m);
 		touch(a, round * PMD_PAGES + 3);
-		/* All of the huge page is mapped writable again. */
-		marks_set(m, round * PMD_PAGES, PMD_PAGES);
-		expect_no_lost(w, area_sub(a, round * PMD_PAGES + 3, 1),
-			       marks_new(1), GET, "none");
-		expect_no_lost(w, a, marks_new(a.pages), GET, "2 MiB at a time");
-		ck_assert_uint_le(count_written(w, a), PMD_PAGES);
-		ck_assert_uint_eq(count_written(w, area_sub(a,
-						round * PMD_PAGES + 3, 1)), 1);
-		reset(w, a);
+		m->w[round * PMD_PAGES + 3] = 1;
+		expect_exact(w, a, m, GET);
+		expect_exact(w, a, m, RESET);
 		expect_clean(w, a);
 	}
 }
@@ -79,10 +73,10 @@ START_TEST(part_of_huge_shmem_can_be_tracked)
 	w = tracker_on(part);
 	expect_clean(w, part);
 	touch_random(part, m, 300);
-	expect_no_lost(w, part, m, RESET, "2 MiB at a time");
+	expect_exact(w, part, m, RESET);
 	marks_none(m);
 	touch_random(part, m, 300);
-	expect_no_lost(w, part, m, RESET, "2 MiB at a time");
+	expect_exact(w, part, m, RESET);
 }
 END_TEST
 
@@ -104,7 +98,7 @@ void memory_shmem(Suite *s)
 {
 	TCase *tc = tcase_new(s, "shmem", TEST_TIMEOUT);
 
-	tcase_add_test(tc, huge_shmem_loses_no_write);
+	tcase_add_test(tc, huge_shmem_is_exact);
 	tcase_add_test(tc, part_of_huge_shmem_can_be_tracked);
 	tcase_add_test(tc, huge_shmem_does_not_see_other_mappings);
 }

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 static const enum map_kind kinds[] = {
 	MAP_KIND_ANON, MAP_KIND_SHARED_ANON, MAP_KIND_MEMFD_PRIVATE, MAP_KIND_EXT4,
@@ -19,8 +20,8 @@ static const enum map_kind kinds[] = {
 
 size_t soak_pages(void)
 {
-	/* And one huge page. */
-	return NR_KINDS * SOAK_AREA + PMD_PAGES;
+	/* And two huge pages. */
+	return NR_KINDS * SOAK_AREA + 2 * PMD_PAGES;
 }
 
 static uint64_t now(void)
@@ -41,7 +42,25 @@ void soak_note(struct soak_page *p, enum soak_what what, unsigned int event,
 	};
 }
 
-/* All of it at addresses that follow each other, with the huge page at the end. */
+/* Shared, in a huge page if the kernel has one. */
+static struct area huge_file;
+
+static void make_huge_file(struct area part)
+{
+	int fd = memfd_create("soak", MFD_CLOEXEC);
+
+	write_file("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "advise");
+	if (fd < 0 || ftruncate(fd, PMD) ||
+	    mmap(part.p, PMD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED)
+		_exit(3);
+	close(fd);
+	madvise(part.p, PMD, MADV_HUGEPAGE);
+	memset(part.p, 0, PMD);
+	huge_file = part;
+}
+
+/* All of it at addresses that follow each other, with the huge pages at the end. */
 static struct area make_memory(void)
 {
 	size_t small = NR_KINDS * SOAK_AREA, i;
@@ -65,6 +84,7 @@ static struct area make_memory(void)
 	map_over(area_sub(all, small, PMD_PAGES), PROT_READ | PROT_WRITE);
 	madvise(all.p + small * PAGE, PMD, MADV_HUGEPAGE);
 	memset(all.p + small * PAGE, 0, PMD);
+	make_huge_file(area_sub(all, small + PMD_PAGES, PMD_PAGES));
 	return all;
 }
 
@@ -196,6 +216,16 @@ static void ev_collapse(struct area part, uint64_t random)
 	madvise(part.p, part.pages * PAGE, 25 /* MADV_COLLAPSE */);
 }
 
+/* What is not mapped is still in the file. */
+static void ev_drop(struct area part, uint64_t random)
+{
+	const uint64_t start = area_start(huge_file) > area_start(part) ?
+			       area_start(huge_file) : area_start(part);
+
+	if (start < area_end(part))
+		madvise((void *)start, area_end(part) - start, MADV_DONTNEED);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct area part, uint64_t random);
@@ -214,6 +244,7 @@ static const struct {
 	{ "clear_refs", ev_soft_dirty },
 	{ "mlock", ev_mlock },
 	{ "MADV_COLLAPSE", ev_collapse },
+	{ "MADV_DONTNEED of a file", ev_drop },
 };
 
 #define NR_EVENTS (sizeof(soak_events) / sizeof(soak_events[0]))
