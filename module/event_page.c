@@ -60,6 +60,17 @@ static bool keeps_data(const struct wpt_event *ev, unsigned long addr)
 	return (ev->file.mapping && ev->keeps_file) || wpt_backing_lacks(&ev->file, addr);
 }
 
+/*
+ * May userfaultfd have put the page there while nobody might write (see wpt_page_fillable()),
+ * if mprotect() may be about to allow it?  From then on nothing tells any more.
+ */
+static bool filled(const struct wpt_event *ev, pte_t pte)
+{
+	struct page *page = ev->protects ? wpt_pte_page(pte) : NULL;
+
+	return page && !wpt_page_anon(page) && wpt_page_fillable(page);
+}
+
 /**
  * wpt_event_page() - what the record learns of a page when an event begins
  * @chunk: its chunk
@@ -133,8 +144,9 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		 * that was moved here, it would look as if nobody had written to it.
 		 */
 		set_bit(i, chunk->dirty);
-	} else if (!(wpt_pte_flags(pte) & _PAGE_PRESENT)) {
-		/* protnone: it may become writable without passing the hook */
+	} else if ((!(wpt_pte_flags(pte) & _PAGE_PRESENT) && !(ev->protects && ev->still)) ||
+		   filled(ev, pte)) {
+		/* protnone: it may become writable without passing the hook, if anybody faults */
 		wpt_chunk_set_hazy(chunk, i);
 	}
 }

@@ -49,6 +49,9 @@ const char *ev_cold(struct cell *c)
 
 const char *ev_remove(struct cell *c)
 {
+	/* What a file shows where it is not mapped is not looked at. */
+	if (c->m.kind->flags & KIND_EMPTY && c->m.kind->flags & KIND_FILE)
+		return "it has something to remove, which would have to be mapped first";
 	return advise(c, MADV_REMOVE);
 }
 

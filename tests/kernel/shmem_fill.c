@@ -90,6 +90,39 @@ START_TEST(filled_behind_read_only_ptes_and_dropped)
 }
 END_TEST
 
+/* _i: nobody may read it either; it is scanned before. */
+START_TEST(filled_behind_read_only_ptes_and_made_writable)
+{
+	struct area a = map_make(MAP_KIND_MEMFD, PAGES, 3).a, part = area_sub(a, AT, FILLED);
+	struct wptrack *w = tracker_self();
+	struct marks *m = marks_new(PAGES);
+	int fd;
+
+	touch_all(a);
+	must(madvise(part.p, part.pages * PAGE, MADV_REMOVE));
+	track(w, a, 0);
+	settle(w, a);
+	must(mprotect(a.p, PAGES * PAGE, _i & 1 ? PROT_NONE : PROT_READ));
+	if (_i & 2)
+		settle(w, a);
+	fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_MISSING);
+	if (fd < 0)
+		skip("userfaultfd: %s", strerror(errno));
+	if (!copy(fd, part, false))
+		skip("UFFDIO_COPY: %s", strerror(errno));
+	must(mprotect(a.p, PAGES * PAGE, PROT_READ | PROT_WRITE));
+	marks_set(m, AT, FILLED);
+	expect_no_lost(w, a, m, GET, "memory of a userfaultfd");
+	expect_no_lost(w, a, m, RESET, "memory of a userfaultfd");
+	ck_assert_uint_eq(a.p[(AT + 1) * PAGE], 7);
+	close(fd);
+	settle(w, a);
+	marks_none(m);
+	touch_random(a, m, 4);
+	expect_exact(w, a, m, RESET);
+}
+END_TEST
+
 /* As MADV_DONTNEED, which refuses it. */
 START_TEST(locked_memory_that_is_dropped)
 {
@@ -138,5 +171,6 @@ void shmem_fill(Suite *s)
 	TCase *tc = tcase_new(s, "fill", TEST_TIMEOUT);
 
 	tcase_add_loop_test(tc, filled_behind_read_only_ptes_and_dropped, 0, 8);
+	tcase_add_loop_test(tc, filled_behind_read_only_ptes_and_made_writable, 0, 4);
 	tcase_add_loop_test(tc, locked_memory_that_is_dropped, 0, 4);
 }
