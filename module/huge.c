@@ -149,11 +149,14 @@ static void huge_empty_reset(struct wpt_harvest *h, struct wpt_piece *p)
  */
 static bool huge_copies(const struct wpt_piece *p, pmd_t pmd)
 {
-	struct page *page = wpt_pmd_page(pmd);
+	struct page *page;
 
-	return page && (pmd_flags(pmd) & _PAGE_PRESENT) && !pmd_write(pmd) &&
-	       !(p->vma->vm_flags & VM_SHARED) && !wpt_page_anon(page) &&
-	       !wpt_pte_marked(wpt_pmd_as_pte(pmd)) && !wpt_pte_uffd(wpt_pmd_as_pte(pmd));
+	if (vma_is_anonymous(p->vma) || (p->vma->vm_flags & VM_SHARED) ||
+	    !(pmd_flags(pmd) & _PAGE_PRESENT) || pmd_write(pmd) ||
+	    wpt_pte_marked(wpt_pmd_as_pte(pmd)) || wpt_pte_uffd(wpt_pmd_as_pte(pmd)))
+		return false;
+	page = wpt_pmd_page(pmd);
+	return page && !wpt_page_anon(page);
 }
 
 static enum wpt_stop huge_arm(struct wpt_harvest *h, struct wpt_piece *p,
