@@ -17,6 +17,7 @@
 #include "compat/syscall.h"
 #include "drop.h"
 #include "event_cause.h"
+#include "fills.h"
 #include "shared.h"
 
 /* Is it a fork, if it is over private hugetlb?  For other memory see wpt_event_forks(). */
@@ -81,7 +82,7 @@ static bool event_holds(const struct mmu_notifier_range *range)
  * @space: the space
  * @range: the event's.  It has begun for others: see wpt_space_event_add().
  * @ev:    what is known of it, with protects and copies; the rest of what tells who causes
- *         it is filled in, and what follows from that: still, keeps_file, file.  Nobody copies
+ *         it is filled in, and what follows from that: still, fills, keeps_file, file.  Nobody copies
  *         anything (copies) if it turns out to be who zaps his memory.
  *
  * If it comes from a system call over the caller's own memory, the mmap_lock is held.
@@ -90,6 +91,7 @@ void wpt_event_cause(struct wpt_space *space, const struct mmu_notifier_range *r
 		     struct wpt_event *ev)
 {
 	ev->still = (ev->protects && wpt_shared_mprotects(space)) || wpt_event_cleans(range);
+	ev->fills = ev->protects && wpt_fills(space);
 	ev->migrates = event_migrates(range);
 	ev->holds = event_holds(range);
 	event_of_call(space, range, ev);

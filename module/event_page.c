@@ -66,7 +66,7 @@ static bool keeps_data(const struct wpt_event *ev, unsigned long addr)
  */
 static bool filled(const struct wpt_event *ev, pte_t pte)
 {
-	struct page *page = ev->protects ? wpt_pte_page(pte) : NULL;
+	struct page *page = ev->fills ? wpt_pte_page(pte) : NULL;
 
 	return page && !wpt_page_anon(page) && wpt_page_fillable(page);
 }

@@ -28,6 +28,7 @@ enum wpt_event_kind {
  * @holds: whoever sends it has locked the page that it is about: what is empty stays so
  * @copies: another page with the same contents may come in the place of its page: copy.c
  * @still: nobody can map anything meanwhile where nothing is
+ * @fills: a page of a file that is protected may have been filled before: see fills.c
  * @shares: so that those that it protects stay clean, they may be made shared
  * @hugetlb: the entry is one of hugetlb
  * @keeps_file: what it takes stays in the file
@@ -57,6 +58,7 @@ struct wpt_event {
 
 	/* What else matters for the pages in its range. */
 	bool still;
+	bool fills;
 	bool shares;
 	bool hugetlb;
 	bool keeps_file;

@@ -29,6 +29,7 @@
 #include "collapse.h"
 #include "compat/direct.h"
 #include "compat/ftrace.h"
+#include "fills.h"
 #include "hook.h"
 #include "hugetlb.h"
 #include "mapin.h"
@@ -487,6 +488,7 @@ int wpt_hook_init(void)
 	wpt_shared_init();
 	wpt_swapin_init();
 	wpt_mapin_init();
+	wpt_fills_init();
 	if (unsafe_no_hook) {
 		pr_warn("unsafe_no_hook is set: writes are NOT seen, all answers are wrong\n");
 		add_taint(TAINT_USER, LOCKDEP_STILL_OK);

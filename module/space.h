@@ -122,6 +122,7 @@ struct wpt_space {
 	struct wpt_interval hull;	/* empty if end is 0; @hull_lock */
 	bool hull_clears;		/* some of them took pages away */
 	bool moves;			/* UFFDIO_MOVE was seen: see protect.c */
+	bool fills;			/* UFFDIO_COPY was seen: see fills.c */
 	/* For the child of a fork, see birth.c. */
 	bool untouched;			/* it was when its notifier came */
 	bool disturbed;			/* there was an event since */
