@@ -82,8 +82,8 @@ static bool event_holds(const struct mmu_notifier_range *range)
  * @space: the space
  * @range: the event's.  It has begun for others: see wpt_space_event_add().
  * @ev:    what is known of it, with protects and copies; the rest of what tells who causes
- *         it is filled in, and what follows from that: still, fills, keeps_file, file.  Nobody copies
- *         anything (copies) if it turns out to be who zaps his memory.
+ *         it is filled in, and what follows from that: still, fills, keeps_file, file.  Nobody
+ *         copies anything (copies) if it turns out to be who zaps his memory.
  *
  * If it comes from a system call over the caller's own memory, the mmap_lock is held.
  */

@@ -10,12 +10,18 @@ static inline void wpt_fills_init(void)
 {
 }
 
+static inline bool wpt_fills_unseen(void)
+{
+	return false;
+}
+
 static inline bool wpt_fills(const struct wpt_space *space)
 {
 	return false;
 }
 #else
 void wpt_fills_init(void);
+bool wpt_fills_unseen(void);
 bool wpt_fills(const struct wpt_space *space);
 #endif
 

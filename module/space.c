@@ -7,6 +7,7 @@
 #include "compat/syscall.h"
 #include "compat/tlb.h"
 #include "event.h"
+#include "fills.h"
 #include "space.h"
 #include "watch.h"
 
@@ -44,6 +45,7 @@ static struct mmu_notifier *space_alloc(struct mm_struct *mm)
 		return ERR_PTR(-ENOMEM);
 	space->mm = mm;
 	space->id = atomic64_inc_return(&last_id);
+	space->fills = wpt_fills_unseen();
 	mutex_init(&space->lock);
 	spin_lock_init(&space->hull_lock);
 	spin_lock_init(&space->event_lock);

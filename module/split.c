@@ -32,6 +32,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 
 #include "bits.h"
 #include "compat/anon.h"
@@ -484,7 +485,8 @@ static bool lock_for_kernel(struct mutex *lock, const struct vm_area_struct *vma
 		return true;
 	if (!(vma->vm_flags & VM_SHARED))
 		return false;
-	for (until = ktime_get_ns() + LOCK_SPIN_NS; ktime_get_ns() < until; cpu_relax())
+	for (until = ktime_get_ns() + LOCK_SPIN_NS; ktime_get_ns() < until && !need_resched();
+	     cpu_relax())
 		if (mutex_trylock(lock))
 			return true;
 	return false;
