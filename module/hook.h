@@ -48,6 +48,7 @@ static inline bool wpt_hook_placed(const struct wpt_hook *hook)
 }
 
 extern struct wpt_hook wpt_hook_wp;	/* wp.c */
+extern struct wpt_hook wpt_hook_huge_wp;	/* huge_wp.c, if there are huge pages */
 
 int wpt_hook_init(void);
 void wpt_hook_exit(void);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Huge pages in the write-fault path.
- *
- * The first write to an armed huge page has to split its entry, so that only the
- * page that is written loses its mark.  do_huge_pmd_wp_page() would make the
- * whole entry writable; for tracked address spaces it is replaced.  The kernel
- * splits entries for reasons of its own as well: __split_huge_pmd() is wrapped.
+ * Huge entries that are split: by the first write (huge_wp.c), by a reset of some of their
+ * pages, and by the kernel for reasons of its own, for which __split_huge_pmd() is wrapped.
  *
  * Where the kernel can be asked to split a locked entry, that is done with the mark
  * in the permissions from which it makes the ptes: see split_marked().
@@ -35,10 +31,9 @@
 #include <linux/sched.h>
 
 #include "bits.h"
-#include "compat/anon.h"
-#include "compat/fault.h"
-#include "compat/ftrace.h"
 #include "chunk_bits.h"
+#include "compat/anon.h"
+#include "compat/ftrace.h"
 #include "drop.h"
 #include "event.h"
 #include "hook.h"
@@ -50,7 +45,6 @@
 #include "stats.h"
 #include "sym.h"
 #include "trace.h"
-#include "watch.h"
 
 #define LOCK_BITS	6
 #define LOCK_SPIN_NS	(50 * NSEC_PER_USEC)
@@ -344,8 +338,13 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 	split_end(s);
 }
 
-/* A write to one of the pages is why it is split.  May sleep. */
-static void split_for_write(struct vm_fault *vmf)
+/**
+ * wpt_split_for_write() - split a huge entry, as one of its pages is written
+ * @vmf: the write fault
+ *
+ * May sleep.
+ */
+void wpt_split_for_write(struct vm_fault *vmf)
 {
 	struct split s = {
 		.mm = vmf->vma->vm_mm, .pmdp = vmf->pmd,
@@ -383,93 +382,6 @@ bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr)
 	if (!vma_is_anonymous(vma))
 		wpt_mapin_small(s.mm, pmdp);
 	return true;
-}
-
-enum huge_wp {
-	HUGE_WP_RETRY,		/* the entry has changed */
-	HUGE_WP_SPLIT,
-	HUGE_WP_PASS,		/* the kernel's business */
-};
-
-/*
- * A write to a read-only huge page.  Where it is not split, all of it is written from
- * now on: *@orig and the entry lose the mark, so that the kernel takes what is armed
- * again meanwhile for another entry, and does not make it writable.  That holds as
- * well for marks that nobody watches: those that came with mremap() or fork().  Space
- * and record are looked up under the lock, or they could be others by then.
- */
-static enum huge_wp huge_wp_look(struct vm_fault *vmf, pmd_t *orig)
-{
-	const unsigned long start = vmf->address & WPT_CHUNK_MASK;
-	struct mm_struct *mm = vmf->vma->vm_mm;
-	struct wpt_group *group = NULL;
-	struct wpt_chunk *chunk;
-	struct wpt_space *space;
-	enum huge_wp ret;
-	spinlock_t *ptl;
-	pmd_t seen;
-
-	rcu_read_lock();
-	ptl = pmd_lock(mm, vmf->pmd);
-	seen = READ_ONCE(*vmf->pmd);
-	space = wpt_space_find(mm);
-	if (space)
-		group = wpt_record_group(&space->rec, vmf->address);
-	chunk = wpt_group_chunk(group, vmf->address);
-	if (chunk && pmd_same(seen, *orig) &&
-	    (vmf->vma->vm_flags & (VM_WRITE | VM_SHARED)) == VM_WRITE) {
-		/* Clean, and without its mark since its protection was changed. */
-		wpt_protect_resume_huge(chunk, vmf->pmd);
-		if (wpt_pmd_armed(READ_ONCE(*vmf->pmd)) && !wpt_pmd_armed(seen))
-			seen = *orig = READ_ONCE(*vmf->pmd);
-	}
-	if (!pmd_same(seen, *orig))
-		ret = HUGE_WP_RETRY;
-	else if (chunk)
-		ret = (wpt_pmd_armed(seen) || wpt_pmd_zero(seen)) &&
-		      !test_bit(WPT_CHUNK_KEEP, &chunk->flags) ?
-			HUGE_WP_SPLIT : HUGE_WP_PASS;
-	else
-		/* The huge zero page, in memory that was empty until now? */
-		ret = space && wpt_pmd_zero(seen) &&
-		      wpt_space_exact(space, start, start + WPT_CHUNK_SIZE) ?
-			HUGE_WP_SPLIT : HUGE_WP_PASS;
-	if (ret == HUGE_WP_PASS && chunk) {
-		wpt_record_log_all(group, chunk, vmf->address);
-		wpt_watch_log(space, start, WPT_CHUNK_PAGES);
-		trace_wptrack_fault(space->id, start, WPT_CHUNK_PAGES,
-				    wpt_pmd_armed(seen));
-		wpt_stat_inc(FAULTS_HUGE);
-	}
-	if (ret == HUGE_WP_PASS) {
-		wpt_pte_unmark((pte_t *)vmf->pmd);
-		*orig = native_make_pmd(native_pmd_val(*orig) & ~WPT_PTE_MASK);
-		wpt_huge_wp_set_orig(vmf, *orig);
-	}
-	spin_unlock(ptl);
-	rcu_read_unlock();
-	return ret;
-}
-
-/* Instead of do_huge_pmd_wp_page(). */
-static vm_fault_t huge_wp_page WPT_HUGE_WP_PARAMS
-{
-	pmd_t seen = WPT_HUGE_WP_ORIG(vmf, orig);
-	enum huge_wp what = HUGE_WP_PASS;
-	vm_fault_t ret = 0;
-
-	wpt_hook_enter();
-	if (wpt_fault_is_write(vmf))
-		what = huge_wp_look(vmf, &seen);
-	if (what == HUGE_WP_SPLIT) {
-		split_for_write(vmf);
-		/* On with the pte, whose mark the hook of do_wp_page() finds. */
-		ret = VM_FAULT_FALLBACK;
-	} else if (what == HUGE_WP_PASS) {
-		ret = static_call(wpt_huge_wp_page)WPT_HUGE_WP_ARGS(vmf, seen);
-	}
-	wpt_hook_leave();
-	return ret;
 }
 
 /*
@@ -513,7 +425,11 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 	wpt_hook_leave();
 }
 
-static bool notrace tracked(struct mm_struct *mm)
+/**
+ * wpt_split_tracked() - may an address space have armed entries?  For callbacks of hooks.
+ * @mm: the address space
+ */
+bool notrace wpt_split_tracked(struct mm_struct *mm)
 {
 	bool found;
 
@@ -527,36 +443,18 @@ static bool notrace tracked(struct mm_struct *mm)
 	return found;
 }
 
-static void notrace hook_huge_wp(unsigned long ip, unsigned long parent_ip,
-				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
-{
-	struct vm_fault *vmf = (struct vm_fault *)wpt_ftrace_arg(fregs, 0);
-
-	/* A mark that nobody watches yet may be watched before the fault ends. */
-	if (!tracked(vmf->vma->vm_mm) &&
-	    !wpt_pte_marked(wpt_pmd_as_pte(READ_ONCE(*vmf->pmd))))
-		return;
-	if (!within_module(parent_ip, THIS_MODULE))
-		wpt_ftrace_set_ip(fregs, (unsigned long)huge_wp_page);
-}
-
 static void notrace hook_split(unsigned long ip, unsigned long parent_ip,
 			       struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
 {
 	struct vm_area_struct *vma = (void *)wpt_ftrace_arg(fregs, 0);
 
-	if (tracked(vma->vm_mm) && !within_module(parent_ip, THIS_MODULE))
+	if (wpt_split_tracked(vma->vm_mm) && !within_module(parent_ip, THIS_MODULE))
 		wpt_ftrace_set_ip(fregs, (unsigned long)split_huge_pmd_carry);
 }
 
-static struct wpt_hook hooks[] = {
-	{
-		.function = "do_huge_pmd_wp_page",
-		.ops = { .func = hook_huge_wp, .flags = WPT_FTRACE_REDIRECT_FLAGS },
-	}, {
-		.function = "__split_huge_pmd",
-		.ops = { .func = hook_split, .flags = WPT_FTRACE_REDIRECT_FLAGS },
-	},
+static struct wpt_hook hook = {
+	.function = "__split_huge_pmd",
+	.ops = { .func = hook_split, .flags = WPT_FTRACE_REDIRECT_FLAGS },
 };
 
 /**
@@ -564,7 +462,7 @@ static struct wpt_hook hooks[] = {
  */
 bool wpt_split_ready(void)
 {
-	return wpt_hook_placed(&hooks[0]) && wpt_hook_placed(&hooks[1]);
+	return wpt_hook_placed(&wpt_hook_huge_wp) && wpt_hook_placed(&hook);
 }
 
 /**
@@ -574,13 +472,10 @@ bool wpt_split_ready(void)
  */
 const char *wpt_split_why_not(void)
 {
-	unsigned int i;
-
 	if (!offered)
 		return "this kernel lacks a function to hook: they are reported written";
-	for (i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (READ_ONCE(hooks[i].failed))
-			return "a function is hooked by somebody else, a live patch maybe: they are reported written";
+	if (READ_ONCE(wpt_hook_huge_wp.failed) || READ_ONCE(hook.failed))
+		return "a function is hooked by somebody else, a live patch maybe: they are reported written";
 	return NULL;
 }
 
@@ -599,9 +494,8 @@ int wpt_split_init(void)
 		mutex_init(&locks[i]);
 	if (!wpt_sym_huge_init())
 		return 0;
-	for (i = 0; i < ARRAY_SIZE(hooks); i++)
-		if (wpt_hook_offer(&hooks[i]))
-			return 0;
+	if (wpt_hook_offer(&wpt_hook_huge_wp) || wpt_hook_offer(&hook))
+		return 0;
 	offered = true;
 	return 0;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Huge pages in the write-fault path: the first write to an armed huge page
- * splits its entry, and the marks go over to the ptes.
- */
+/* Huge entries that are split: the marks go over to the ptes. */
 #ifndef WPT_SPLIT_H
 #define WPT_SPLIT_H
 
@@ -13,6 +10,8 @@ int wpt_split_init(void);
 bool wpt_split_ready(void);
 const char *wpt_split_why_not(void);
 bool wpt_split_try(struct vm_area_struct *vma, pmd_t *pmdp, unsigned long addr);
+void wpt_split_for_write(struct vm_fault *vmf);
+bool wpt_split_tracked(struct mm_struct *mm);
 #else
 static inline int wpt_split_init(void) { return 0; }
 static inline bool wpt_split_ready(void) { return false; }
