@@ -10,6 +10,11 @@
  * asks twice, says no.  The kernel does the same where userfaultfd has
  * write-protected ptes.
  *
+ * A huge page of a file that is mapped by small entries, as one of its pages was written, is
+ * what khugepaged finds each time that it comes by.  It takes the entries away, and whoever
+ * comes next has a huge one.  collapse_pte_mapped_thp() says no as well, but where
+ * there is a huge entry already.
+ *
  * Only precision depends on this.  Nothing is refused where each page is written
  * already, or where all trackers asked for huge pages to be kept.
  */
@@ -128,6 +133,19 @@ static void notrace hook_collapse(unsigned long ip, unsigned long parent_ip,
 		wpt_ftrace_set_ip(fregs, (unsigned long)collapse_refused);
 }
 
+static void notrace hook_retract(unsigned long ip, unsigned long parent_ip,
+				 struct ftrace_ops *ops, wpt_ftrace_regs *fregs)
+{
+	struct mm_struct *mm = (struct mm_struct *)wpt_ftrace_arg(fregs, 0);
+	unsigned long addr = wpt_ftrace_arg(fregs, 1), next;
+	pmd_t *pmdp;
+
+	/* Who finds nothing waits for the page, and somebody may be about to map it. */
+	if (mm_has_notifiers(mm) && mapped_at(mm, addr) &&
+	    wpt_pmd_find(mm, addr, &pmdp, &next) != WPT_PMD_HUGE && stays_small(mm, addr, true))
+		wpt_ftrace_set_ip(fregs, (unsigned long)collapse_refused);
+}
+
 static struct wpt_hook hook_fault = {
 	.function = "do_huge_pmd_anonymous_page",
 	.ops = { .func = hook_huge_fault, .flags = WPT_FTRACE_REDIRECT_FLAGS },
@@ -145,6 +163,28 @@ static struct wpt_hook hook_revalidate = {
 	.ops = { .func = hook_collapse, .flags = WPT_FTRACE_REDIRECT_FLAGS },
 };
 
+/* What khugepaged calls, if that is not what others call. */
+static const char * const retract_names[] = {
+	"try_collapse_pte_mapped_thp", "collapse_pte_mapped_thp",
+};
+
+static struct wpt_hook hook_retracts = {
+	.ops = { .func = hook_retract, .flags = WPT_FTRACE_REDIRECT_FLAGS },
+};
+
+/* Offer a hook for the first of some names that is there. */
+static void offer_one(struct wpt_hook *hook, const char * const *names, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (wpt_sym_lookup(names[i])) {
+			hook->function = names[i];
+			wpt_hook_offer(hook);
+			return;
+		}
+}
+
 /**
  * wpt_collapse_init() - offer the hooks
  *
@@ -152,14 +192,8 @@ static struct wpt_hook hook_revalidate = {
  */
 void wpt_collapse_init(void)
 {
-	unsigned int i;
-
 	if (wpt_sym_lookup(hook_fault.function))
 		wpt_hook_offer(&hook_fault);
-	for (i = 0; i < ARRAY_SIZE(collapse_names); i++)
-		if (wpt_sym_lookup(collapse_names[i])) {
-			hook_revalidate.function = collapse_names[i];
-			wpt_hook_offer(&hook_revalidate);
-			break;
-		}
+	offer_one(&hook_revalidate, collapse_names, ARRAY_SIZE(collapse_names));
+	offer_one(&hook_retracts, retract_names, ARRAY_SIZE(retract_names));
 }

@@ -26,6 +26,10 @@
  *    the event that tells, as for other pages that are carried: see carry.c.  No fault can
  *    map the page again while its lock is held.
  *
+ *  - Whoever makes a huge page of small ones (khugepaged, MADV_COLLAPSE) takes them as reclaim
+ *    does, locked and isolated, and copies what they hold.  Until all of it is in the huge page
+ *    they stay locked, or those that he has put there instead.
+ *
  * Who punches a hole unmaps it first, and takes pages out of the file after that, which is
  * an event only for those that have come to be mapped again in between, with what they held
  * before.  So nothing is forgotten while the file is locked (i_rwsem), as it is by whoever
@@ -89,13 +93,13 @@ bool wpt_drop_removes(const struct mmu_notifier_range *range)
 }
 
 /**
- * wpt_drop_reclaim() - may an event be one of reclaim?
+ * wpt_drop_reclaim() - may an event be one of reclaim, or of a collapse?
  * @space: the space
  * @range: the event's, which takes pages away
  */
 bool wpt_drop_reclaim(const struct wpt_space *space, const struct mmu_notifier_range *range)
 {
-	return wpt_reclaims() ||
+	return wpt_reclaims() || wpt_in_collapse() ||
 	       (current->mm == space->mm && in_madvise(range, ADVICE_PAGEOUT));
 }
 
@@ -174,8 +178,18 @@ bool wpt_drop_arm(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
 	return true;
 }
 
+static bool any_armed_clean(const struct wpt_chunk *chunk)
+{
+	unsigned long any = 0;
+	unsigned int w;
+
+	for (w = 0; w < WPT_CHUNK_WORDS; w++)
+		any |= READ_ONCE(chunk->armed[w]) & ~READ_ONCE(chunk->dirty[w]);
+	return any;
+}
+
 /**
- * wpt_drop_arm_huge() - the same of all pages of a huge entry
+ * wpt_drop_arm_huge() - the same of all pages of a huge entry, but those that are dirty
  * @chunk: its chunk, all of which is tracked
  * @vma:   its mapping
  * @pmdp:  the entry, locked
@@ -185,9 +199,9 @@ void wpt_drop_arm_huge(struct wpt_chunk *chunk, struct vm_area_struct *vma, pmd_
 	const pte_t pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
 	struct page *page;
 
-	if (!wpt_bits_empty(chunk->armed) || !wpt_bits_empty(chunk->dirty) ||
-	    wpt_chunk_any_hazy(chunk) || wpt_pte_marked(pte) || wpt_pte_uffd(pte) ||
-	    pte_dirty(pte))
+	/* One that is armed has lost its mark. */
+	if (any_armed_clean(chunk) || wpt_chunk_any_hazy(chunk) ||
+	    wpt_pte_marked(pte) || wpt_pte_uffd(pte) || pte_dirty(pte))
 		return;
 	page = settled(pte);
 	if (!page || wpt_page_filled(vma, page))

@@ -14,8 +14,8 @@
  *    now may find it zapped by this same event, after others have seen what was
  *    written.  Otherwise they become hazy: it may be made read-only.  So they do if
  *    what is written stays in a file, or if nothing was there (backing.c).  Nothing
- *    happens to them while a page that is mapped elsewhere is migrated or reclaimed, as far
- *    as that is known, or written back.  For memory without a chunk see unseen.c.
+ *    happens to them while a page that is mapped elsewhere is migrated, reclaimed or made
+ *    part of a huge one, as far as that is known, or written back.  For memory without a chunk see unseen.c.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
  *  - What a change of protection leaves of private pages is looked at when it ends:

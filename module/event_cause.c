@@ -65,6 +65,17 @@ static bool event_migrates(const struct mmu_notifier_range *range)
 }
 
 /*
+ * May an event be one of whoever puts a huge page in the place of small ones?  Those of a file
+ * are locked, and taken one by one; then he has the huge one locked, while the page table goes
+ * away.  For anonymous memory he has the mmap_lock for writing.
+ */
+static bool event_collapses(const struct mmu_notifier_range *range)
+{
+	return range->event == MMU_NOTIFY_CLEAR &&
+	       range->end - range->start <= PMD_SIZE && wpt_in_collapse();
+}
+
+/*
  * Is it so, and can nobody map the page meanwhile where it is not mapped?  But mremap(): see
  * wpt_event_remaps().  A system call for migration may have faults of its own, where it
  * returns its results: they split huge entries, whatever these are by then.  And they copy
@@ -73,8 +84,9 @@ static bool event_migrates(const struct mmu_notifier_range *range)
  */
 static bool event_holds(const struct mmu_notifier_range *range)
 {
-	return event_migrates(range) && (only_migrates() ||
-					 range->end - range->start < PMD_SIZE);
+	return (event_migrates(range) && (only_migrates() ||
+					  range->end - range->start < PMD_SIZE)) ||
+	       event_collapses(range);
 }
 
 /**

@@ -69,9 +69,11 @@ const char *ev_collapse(struct cell *c)
 {
 	if (!(c->m.kind->flags & KIND_ALIGNED))
 		return "smaller than a huge page";
-	/* While it has clean pages wptrack refuses. */
+	/* While it has clean pages wptrack refuses; of a file the cache is huge by then. */
 	if (!advise(c, ADVICE_COLLAPSE))
 		return NULL;
+	if (c->m.kind->flags & KIND_FILE)
+		return mem_cache_huge(&c->m) ? NULL : "nothing came of it";
 	return errno == EINVAL && !(c->m.kind->flags & KIND_THP) ?
 	       "madvise: Invalid argument" : NULL;
 }

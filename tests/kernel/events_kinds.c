@@ -75,6 +75,36 @@ static void make_aligned(const struct kind *k, struct mem *m)
 	m->a = small(1);
 }
 
+static struct area map_aligned(int fd)
+{
+	struct area a = hole(PMD_PAGES, 0);
+
+	must((long)mmap(a.p, PMD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0));
+	return a;
+}
+
+/* Who collapses it puts a huge page into the file. */
+static void make_aligned_memfd(const struct kind *k, struct mem *m)
+{
+	must(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	m->fd = must(memfd_create("aligned", 0));
+	must(ftruncate(m->fd, PMD));
+	m->a = map_aligned(m->fd);
+	nops(m->fd);
+}
+
+bool mem_cache_huge(const struct mem *m)
+{
+	struct area a = map_aligned(m->fd);
+	bool huge;
+
+	must(madvise(a.p, PMD, MADV_HUGEPAGE));
+	read_all(a);
+	huge = thp_bytes(a);
+	must(munmap(a.p, PMD));
+	return huge;
+}
+
 static void make_thp(const struct kind *k, struct mem *m)
 {
 	m->a = thp(k->unit == 1 ? 1 : HUGE);
@@ -92,6 +122,8 @@ const struct kind kinds[] = {
 	{ "shared anonymous", KIND_SHARED, 1, 0, make_shared },
 	{ "shared anonymous, empty", KIND_SHARED | KIND_EMPTY, 1, 0, make_shared },
 	{ "memfd, shared", KIND_SHARED | KIND_FILE, 1, 0, make_memfd },
+	{ "memfd, of a huge page's size", KIND_SHARED | KIND_FILE | KIND_ALIGNED, 1, 0,
+	  make_aligned_memfd },
 	{ "memfd, private", KIND_FILE, 1, 0, make_memfd },
 	{ "ext4 file, shared", KIND_SHARED | KIND_FILE, 1, 0, make_ext4 },
 	{ "ext4 file in a large folio, shared", KIND_SHARED | KIND_FILE, 1, 0, make_folio },

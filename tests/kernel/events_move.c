@@ -281,6 +281,7 @@ const char *ev_numa(struct cell *c)
 const char *ev_khugepaged(struct cell *c)
 {
 	double end = seconds() + 1;
+	const char *why = NULL;
 	long full = -1, now;
 	FILE *f;
 
@@ -288,6 +289,7 @@ const char *ev_khugepaged(struct cell *c)
 		return "smaller than a huge page";
 	write_file(THP "khugepaged/scan_sleep_millisecs", "1");
 	write_file(THP "khugepaged/pages_to_scan", "100000");
+	write_file(THP "shmem_enabled", "advise");
 	if (madvise(c->m.ev.p, bytes(c->m.ev), MADV_HUGEPAGE))
 		return refused("madvise");
 	/* Two whole rounds, so that one of them began after this. */
@@ -304,7 +306,10 @@ const char *ev_khugepaged(struct cell *c)
 		usleep(2000);
 	}
 	write_file(THP "khugepaged/scan_sleep_millisecs", "10000");
-	return NULL;
+	if (c->m.kind->flags & KIND_FILE && !mem_cache_huge(&c->m))
+		why = "nothing came of it";
+	write_file(THP "shmem_enabled", "never");
+	return why;
 }
 
 const char *ev_split(struct cell *c)

@@ -13,6 +13,7 @@
 
 #define HUGE		4
 #define MADV_COLLAPSE_NR 25
+#define SHMEM_ENABLED	"/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 #define KHUGEPAGED	"/sys/kernel/mm/transparent_hugepage/khugepaged/"
 
 static int collapse(struct area a)
@@ -182,19 +183,16 @@ START_TEST(collapse_where_huge_pages_are_kept_loses_no_write)
 }
 END_TEST
 
-START_TEST(khugepaged_passes_clean_pages_by)
+/* When other memory is huge, this was looked at as well. */
+static void khugepaged_comes_by(struct area a)
 {
-	struct area a = small(HUGE), b = small(HUGE);
-	struct marks *m = marks_new(a.pages);
-	struct wptrack *w = tracker_on(a);
+	struct area b = small(HUGE);
 	int i;
 
 	ck_assert(write_file(KHUGEPAGED "alloc_sleep_millisecs", "1"));
 	ck_assert(write_file(KHUGEPAGED "scan_sleep_millisecs", "1"));
 	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
 	must(madvise(b.p, b.pages * PAGE, MADV_HUGEPAGE));
-	touch_random(a, m, 100);
-	/* When all of the one is huge, the other was looked at as well. */
 	for (i = 0; i < 300 && thp_bytes(b) < b.pages * PAGE; i++) {
 		read_all(a);
 		touch_all(b);
@@ -202,7 +200,97 @@ START_TEST(khugepaged_passes_clean_pages_by)
 	}
 	ck_assert_msg(thp_bytes(b) == b.pages * PAGE, "khugepaged does nothing");
 	usleep(300000);
+}
+
+START_TEST(khugepaged_passes_clean_pages_by)
+{
+	struct area a = small(HUGE);
+	struct marks *m = marks_new(a.pages);
+	struct wptrack *w = tracker_on(a);
+
+	touch_random(a, m, 100);
+	khugepaged_comes_by(a);
 	ck_assert_uint_eq(thp_bytes(a), 0);
+	expect_exact(w, a, m, RESET);
+}
+END_TEST
+
+/* A huge page of a file that is mapped by small entries, as one of its pages was written. */
+START_TEST(khugepaged_leaves_the_small_entries_of_a_huge_page_of_a_file)
+{
+	struct area a, alias;
+	struct wptrack *w;
+	struct marks *m;
+
+	if (!huge_shmem(&a, &alias))
+		skip("no huge pages in tmpfs");
+	m = marks_new(a.pages);
+	w = tracker_on(a);
+	touch_random(a, m, 100);
+	expect_exact(w, a, m, RESET);
+	marks_none(m);
+	touch_random(a, m, 100);
+	khugepaged_comes_by(a);
+	expect_exact(w, a, m, RESET);
+	expect_clean(w, a);
+}
+END_TEST
+
+static struct area map_file(int fd)
+{
+	struct area a = hole(2 * PMD_PAGES, 0);
+
+	must(mmap(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0));
+	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
+	return a;
+}
+
+/* Another mapping than the one that is tracked gets huge entries. */
+static bool in_huge_pages(int fd)
+{
+	struct area a = map_file(fd);
+	bool huge;
+
+	read_all(a);
+	huge = thp_bytes(a) == a.pages * PAGE;
+	must(munmap(a.p, a.pages * PAGE));
+	return huge;
+}
+
+/* _i: it is asked for. */
+START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
+{
+	int fd = must(memfd_create("small", 0));
+	struct wptrack *w;
+	struct marks *m;
+	struct area a;
+	size_t at;
+
+	if (_i && !can_collapse())
+		skip("MADV_COLLAPSE came with Linux 6.1");
+	must(ftruncate(fd, 2 * PMD));
+	ck_assert(write_file(SHMEM_ENABLED, "never"));
+	a = map_file(fd);
+	m = marks_new(a.pages);
+	touch_all(a);
+	w = tracker_on(a);
+	touch_random(a, m, 100);
+	ck_assert(write_file(SHMEM_ENABLED, "advise"));
+	/* The file gets a huge page, and the mapping none: that is an error, which ends it. */
+	for (at = 0; at < a.pages && _i; at += PMD_PAGES)
+		collapse(area_sub(a, at, PMD_PAGES));
+	if (!_i)
+		khugepaged_comes_by(a);
+	ck_assert(write_file(SHMEM_ENABLED, "never"));
+	if (_i)
+		ck_assert(in_huge_pages(fd));
+	else if (!in_huge_pages(fd))
+		skip("khugepaged leaves files alone");
+	expect_exact(w, a, m, RESET);
+	read_all(a);
+	expect_clean(w, a);
+	marks_none(m);
+	touch_random(a, m, 100);
 	expect_exact(w, a, m, RESET);
 }
 END_TEST
@@ -228,4 +316,6 @@ void memory_small(Suite *s)
 	tcase_add_test(tc, collapse_of_memory_that_was_filled_is_allowed);
 	tcase_add_test(tc, collapse_where_huge_pages_are_kept_loses_no_write);
 	tcase_add_test(tc, khugepaged_passes_clean_pages_by);
+	tcase_add_test(tc, khugepaged_leaves_the_small_entries_of_a_huge_page_of_a_file);
+	tcase_add_loop_test(tc, small_pages_of_a_file_stay_clean_in_a_huge_page, 0, 2);
 }
