@@ -58,7 +58,8 @@ static bool notrace mapped_at(struct mm_struct *mm, unsigned long addr)
 /*
  * Is all of a chunk written, as far as its page table tells?  Without its lock:
  * something is mapped and the mmap_lock held, so that it stays, and nobody arms anything
- * if that is held for writing.
+ * if that is held for writing.  That of a file may be taken away without the mmap_lock, from
+ * Linux 6.6 on, but is freed after the caller's RCU read section only.
  */
 static bool notrace ptes_written(struct mm_struct *mm,
 				 const struct wpt_chunk *chunk,

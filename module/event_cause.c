@@ -19,6 +19,7 @@
 #include "event_cause.h"
 #include "fills.h"
 #include "shared.h"
+#include "split.h"
 
 /* Is it a fork, if it is over private hugetlb?  For other memory see wpt_event_forks(). */
 static bool event_copies_huge(const struct wpt_space *space)
@@ -68,11 +69,16 @@ static bool event_migrates(const struct mmu_notifier_range *range)
  * May an event be one of whoever puts a huge page in the place of small ones?  Those of a file
  * are locked, and taken one by one; then he has the huge one locked, while the page table goes
  * away.  For anonymous memory he has the mmap_lock for writing.
+ *
+ * A system call may have been refused in such a way that it seems to be at work (see
+ * wpt_in_call()) while there are faults on the way out of it.  These split huge entries.
  */
 static bool event_collapses(const struct mmu_notifier_range *range)
 {
 	return range->event == MMU_NOTIFY_CLEAR &&
-	       range->end - range->start <= PMD_SIZE && wpt_in_collapse();
+	       range->end - range->start <= PMD_SIZE && wpt_in_collapse() &&
+	       (range->end - range->start < PMD_SIZE || wpt_is_khugepaged() ||
+		wpt_split_none());
 }
 
 /*

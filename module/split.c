@@ -51,6 +51,7 @@
 static struct mutex locks[1 << LOCK_BITS];
 
 static bool offered;
+static atomic_t running;	/* splits of tracked memory, of all tasks */
 
 struct split {
 	struct mm_struct *mm;
@@ -318,6 +319,7 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 
 	if (split_marked(s, vma WPT_SPLIT_LAST_ARG))
 		return;
+	atomic_inc(&running);
 	rcu_read_lock();
 	space = wpt_space_find(s->mm);
 	if (space && (vma->vm_flags & VM_SHARED))
@@ -336,6 +338,7 @@ static void split_run(struct split *s, struct vm_area_struct *vma
 	static_call(wpt_split_huge_pmd)(vma, s->pmdp, s->addr, false
 					WPT_SPLIT_LAST_ARG);
 	split_end(s);
+	atomic_dec(&running);
 }
 
 /**
@@ -419,8 +422,10 @@ static void split_huge_pmd_carry WPT_SPLIT_PARAMS
 			split_run(&s, vma WPT_SPLIT_LAST_ARG);
 		mutex_unlock(lock);
 	} else {
+		atomic_inc(&running);
 		static_call(wpt_split_huge_pmd)(vma, pmdp, addr, freeze
 						WPT_SPLIT_LAST_ARG);
+		atomic_dec(&running);
 	}
 	wpt_hook_leave();
 }
@@ -463,6 +468,17 @@ static struct wpt_hook hook = {
 bool wpt_split_ready(void)
 {
 	return wpt_hook_placed(&wpt_hook_huge_wp) && wpt_hook_placed(&hook);
+}
+
+/**
+ * wpt_split_none() - is it known that the current task is not about to split a huge entry?
+ *
+ * Of tracked memory.  Where there was no space when the split began there is none while it
+ * lasts: it comes with mm_take_all_locks().
+ */
+bool wpt_split_none(void)
+{
+	return wpt_hook_placed(&hook) && !atomic_read(&running);
 }
 
 /**

@@ -144,10 +144,15 @@ static inline bool wpt_in_migration(void)
 
 #define WPT_ADVICE_COLLAPSE	25	/* not in the headers of each kernel that has it */
 
+static inline bool wpt_is_khugepaged(void)
+{
+	return wpt_is_kthread("khugepaged", sizeof("khugepaged"));
+}
+
 /* Is it at work to make huge pages of small ones?  Not known of 32-bit tasks. */
 static inline bool wpt_in_collapse(void)
 {
-	return wpt_is_kthread("khugepaged", sizeof("khugepaged")) ||
+	return wpt_is_khugepaged() ||
 	       (wpt_in_call() && !in_ia32_syscall() &&
 		(wpt_syscall_nr() & ~__X32_SYSCALL_BIT) == __NR_madvise &&
 		(u32)task_pt_regs(current)->dx == WPT_ADVICE_COLLAPSE);

@@ -276,7 +276,7 @@ START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 	w = tracker_on(a);
 	touch_random(a, m, 100);
 	ck_assert(write_file(SHMEM_ENABLED, "advise"));
-	/* The file gets a huge page, and the mapping none: that is an error, which ends it. */
+	/* The file gets a huge page, and the mapping none: an error, which ends it on some. */
 	for (at = 0; at < a.pages && _i; at += PMD_PAGES)
 		collapse(area_sub(a, at, PMD_PAGES));
 	if (!_i)
