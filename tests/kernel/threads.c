@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define PAGES	1100
 #define LONG	20	/* seconds */
@@ -140,6 +141,41 @@ START_TEST(writers_on_huge_pages)
 }
 END_TEST
 
+static const struct {
+	const struct role *roles[4];
+	uint64_t flags;
+} collapsed_worlds[] = {
+	{ { &role_collapser, &role_pageout }, 0 },
+	{ { &role_collapser, &role_pageout, &role_dontneed, &role_protector }, 0 },
+	{ { &role_collapser, &role_pageout, &role_dontneed, &role_remote }, WPTRACK_TRACK_KEEP_HUGE },
+};
+
+/* What is swapped out is in small pages when it comes back. */
+START_TEST(writers_on_a_file_that_is_collapsed)
+{
+	struct world w = { .file = must(memfd_create("world", 0)), .scanners = 2 };
+	const long before = stats_value("carried");
+	size_t i;
+
+	if (swap_missing())
+		skip("%s", swap_missing());
+	if (linux_before(6, 1))
+		skip("MADV_COLLAPSE came with Linux 6.1");
+	must(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	must(ftruncate(w.file, 4 * PMD));
+	w.a = hole(4 * PMD_PAGES, 0);
+	must(mmap(w.a.p, 4 * PMD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, w.file, 0));
+	touch_all(w.a);
+	w.flags = collapsed_worlds[_i].flags;
+	add_writers(&w, 3);
+	for (i = 0; i < 4 && collapsed_worlds[_i].roles[i]; i++)
+		world_add(&w, collapsed_worlds[_i].roles[i]);
+	world_run(&w, w.flags ? "a file with kept huge pages" : "a file that is collapsed",
+		  run_seconds(2 * SHORT));
+	note("  carried %ld", stats_value("carried") - before);
+}
+END_TEST
+
 START_TEST(writers_on_hugetlb)
 {
 	struct world w = { .file = -1, .scanners = 2 };
@@ -215,6 +251,11 @@ static void fill_suite(Suite *s)
 	tcase_add_loop_test(tc, writers_on_huge_pages, 0,
 			    sizeof(huge_worlds) / sizeof(huge_worlds[0]));
 	tcase_add_loop_test(tc, writers_on_hugetlb, 0, 2);
+
+	tc = tcase_new(s, "collapse", SHORT * 20 + TEST_TIMEOUT);
+	tcase_add_unchecked_fixture(tc, swap_setup, swap_teardown);
+	tcase_add_loop_test(tc, writers_on_a_file_that_is_collapsed, 0,
+			    sizeof(collapsed_worlds) / sizeof(collapsed_worlds[0]));
 
 	threads_crowd(s);
 	threads_zaps(s);
