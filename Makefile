@@ -8,6 +8,8 @@
 #   make install      module (through dkms) and tools on this machine
 #   make uninstall    takes both away
 #   make deb          Debian packages, into build/deb
+#   make man          the manual pages, into build/userspace/man
+#   make help         this list
 #
 # The kernel's build system reads Kbuild, never this file.
 
@@ -20,11 +22,19 @@ AUTOLOAD := $(DESTDIR)/usr/lib/modules-load.d/wptrack.conf
 
 all: module tools
 
+help:
+	@sed -n '/^#   make/s/^# *//p' Makefile
+
 module:
+	@[ -d $(KDIR) ] || { echo "there is no $(KDIR): install this kernel's headers, or say" \
+		"KDIR=...; 'make tools' needs none, 'make help' lists the rest" >&2; exit 1; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 tools:
 	$(MAKE) -C userspace O=$(CURDIR)/build/userspace
+
+man:
+	$(MAKE) -C userspace O=$(CURDIR)/build/userspace man
 
 # The suites that run inside the VMs.
 suites: tools
@@ -111,5 +121,5 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all module tools suites unit test test-kcsan bench soak demo install-source install-module \
+.PHONY: all help module tools man suites unit test test-kcsan bench soak demo install-source install-module \
 	install-tools install uninstall deb clean distclean

@@ -80,6 +80,15 @@ def product(kernel, without=WITHOUT):
     return out
 
 
+def compiled(kernel):
+    """Is there a module of these sources for a kernel?"""
+    where = work(kernel)
+    return os.path.exists(product(kernel)) and all(
+        env.read_bytes(os.path.join(env.TOP, n)) == env.read_bytes(os.path.join(where, n))
+        if os.path.exists(os.path.join(where, n)) else False
+        for n in _sources(MODULE_SOURCES) if not n.endswith(PRODUCTS))
+
+
 def module(kernel, show=False, without=WITHOUT):
     """Compile the module for a kernel; returns the path of the .ko."""
     base = root.prepare(kernel)

@@ -33,9 +33,13 @@ def say(text):
 
 def sh(argv, what, log=None, **kw):
     """Run a program; on failure raise Fail with its last lines of output."""
-    p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, universal_newlines=True,
-                       errors="replace", **kw)
+    try:
+        p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, universal_newlines=True,
+                           errors="replace", **kw)
+    except FileNotFoundError:
+        raise Fail("%s: this machine has no %s; tests/vm/setup installs what is missing"
+                   % (what, argv[0]))
     if log:
         write(log, p.stdout)
     if p.returncode:

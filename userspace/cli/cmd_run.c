@@ -55,7 +55,7 @@ static const struct argp_option options[] = {
 	{ "output", 'o', "FILE", 0,
 	  "Write to FILE, not to standard error", 0 },
 	{ "compat", KEY_COMPAT, NULL, 0,
-	  "Serve UFFD_FEATURE_WP_ASYNC and PAGEMAP_SCAN to the command, on kernels without them, too; show nothing", 0 },
+	  "Serve UFFD_FEATURE_WP_ASYNC and PAGEMAP_SCAN to the command, on kernels without them, too; show nothing.  Not for statically linked programs", 0 },
 	OPT_JSON,
 	OPT_KEEP_HUGE,
 	OPT_DEVICE,

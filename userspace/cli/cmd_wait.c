@@ -76,8 +76,8 @@ static int wait_for(struct target *t, const struct options *o)
 	err = wptrack_notify(t->w, 0, -1);
 	if (err)
 		return target_failed(t, err);
-	printf("process %d (%s) wrote %lu pages in %.2f s\n", t->pid, t->comm,
-	       o->pages, clock_now() - begin);
+	printf("process %d (%s) wrote %lu page%s in %.2f s\n", t->pid, t->comm,
+	       o->pages, o->pages == 1 ? "" : "s", clock_now() - begin);
 	return fflush(stdout) ? EXIT_ERROR : EXIT_OK;
 }
 

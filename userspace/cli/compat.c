@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "compat.h"
+#include "program.h"
 
 #define LIBRARY	"libwptrack-preload.so"
 
@@ -77,6 +78,9 @@ int compat_become(char **command)
 	}
 	if (!usable())
 		return EXIT_RUN_ERROR;
+	if (program_static(command[0]))
+		complain("%s is statically linked: only what it starts can be served, if that is not",
+			 command[0]);
 	preload(library);
 	execvp(command[0], command);
 	err = errno;

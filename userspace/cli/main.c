@@ -39,6 +39,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			state->next = state->argc;
 			return 0;
 		}
+		/* As --help, for those who are used to it. */
+		if (!strcmp(arg, "help"))
+			argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
 		argp_error(state, "there is no command '%s'", arg);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
