@@ -134,6 +134,16 @@ def suites():
                    "suites"], "listing the suites").split()
 
 
+def suites_compiled():
+    """Is there nothing to compile for `make suites`, or next to nothing?"""
+    for argv in (["userspace", "O=" + os.path.join(env.BUILD, "userspace"), "guest"],
+                 ["tests/kernel", "O=" + os.path.join(env.BUILD, "tests")]):
+        if subprocess.call(["make", "-q", "-C", os.path.join(env.TOP, argv[0])] + argv[1:],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+            return False
+    return True
+
+
 def guest_programs():
     """{name: path} of all that `make suites` built to run in a VM's /tests."""
     found = {n: os.path.join(env.BUILD, "tests", n) for n in suites()}
