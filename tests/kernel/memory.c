@@ -307,6 +307,7 @@ static void fill_suite(Suite *s)
 	memory_collapse(s);
 	memory_hugefile(s);
 	memory_folios(s);
+	memory_clean(s);
 	memory_hugetlb_fork(s);
 }
 

@@ -19,6 +19,7 @@ void memory_zero(Suite *s);
 void memory_collapse(Suite *s);
 void memory_hugefile(Suite *s);
 void memory_folios(Suite *s);
+void memory_clean(Suite *s);
 void memory_hugetlb_fork(Suite *s);
 void memory_kinds(Suite *s);
 
