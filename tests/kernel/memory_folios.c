@@ -326,6 +326,40 @@ START_TEST(private_huge_page_of_a_file_becomes_clean)
 }
 END_TEST
 
+/* Where nobody tracks anything yet, or not this, huge entries are the kernel's affair. */
+START_TEST(huge_page_of_a_file_beside_what_is_tracked)
+{
+	struct wptrack *w = tracker_self();
+	struct area a, alias, other;
+	struct marks *m;
+
+	if (!huge_shmem(&a, &alias))
+		skip("no huge pages in tmpfs");
+	a = area_sub(a, 0, 2 * PMD_PAGES);
+	other = hole(PMD_PAGES, 0);
+	map_over(other, PROT_READ | PROT_WRITE);
+	if (_i)
+		track(w, other, 0);
+	drop(a);
+	read_all(a);
+	*(volatile uint8_t *)a.p = 1;
+	drop(a);
+	*(volatile uint8_t *)(a.p + PMD) = 1;
+	must(mprotect(alias.p, PMD, PROT_READ));
+	must(madvise(alias.p, PMD, MADV_DONTNEED));
+	(void)*(volatile uint8_t *)alias.p;
+	must(mremap(alias.p, PMD, PMD, MREMAP_MAYMOVE | MREMAP_FIXED, hole(PMD_PAGES, 0).p));
+	m = marks_new(a.pages);
+	track(w, a, 0);
+	write_some(a, m);
+	expect_no_lost(w, a, m, RESET, "written before, too");
+	expect_clean(w, a);
+	write_some(a, m);
+	expect_no_lost(w, a, m, RESET, "2 MiB at a time");
+	expect_clean(w, a);
+}
+END_TEST
+
 void memory_folios(Suite *s)
 {
 	TCase *tc = tcase_new(s, "folios", TEST_TIMEOUT);
@@ -337,4 +371,5 @@ void memory_folios(Suite *s)
 	tcase_add_loop_test(tc, scan_of_a_part_of_a_hot_huge_page_ends, 0, 2);
 	tcase_add_test(tc, huge_pages_that_are_not_told_stay_whole);
 	tcase_add_test(tc, private_huge_page_of_a_file_becomes_clean);
+	tcase_add_loop_test(tc, huge_page_of_a_file_beside_what_is_tracked, 0, 2);
 }
