@@ -15,7 +15,9 @@
  *    written.  Otherwise they become hazy: it may be made read-only.  So they do if
  *    what is written stays in a file, or if nothing was there (backing.c).  Nothing
  *    happens to them while a page that is mapped elsewhere is migrated, reclaimed or made
- *    part of a huge one, as far as that is known, or written back.  For memory without a chunk see unseen.c.
+ *    part of a huge one, as far as that is known, or written back.  For memory without a
+ *    chunk see unseen.c.
+ *  - The zero page is as good as empty if another event is over it.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
  *  - What a change of protection leaves of private pages is looked at when it ends:
@@ -468,7 +470,8 @@ static noinline void event_begin(struct wpt_space *space,
 	bool copied = false;
 	struct wpt_event ev = {
 		.kind = wpt_event_kind_of(range), .forks = wpt_event_forks(range),
-		.protects = wpt_event_protects(range), .key = range, .copied = &copied,
+		.protects = wpt_event_protects(range), .space = space, .key = range,
+		.copied = &copied,
 	};
 	const bool moves = wpt_event_moves(space, range);
 	const bool remaps = wpt_event_remaps(space, range);

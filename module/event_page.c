@@ -12,6 +12,7 @@
 #include "event_page.h"
 #include "protect.h"
 #include "ptwalk.h"
+#include "space.h"
 #include "stats.h"
 
 /* A page that is away.  Returns true if it is armed again. */
@@ -69,6 +70,18 @@ static bool filled(const struct wpt_event *ev, pte_t pte)
 	struct page *page = ev->fills ? wpt_pte_page(pte) : NULL;
 
 	return page && !wpt_page_anon(page) && wpt_page_fillable(page);
+}
+
+/*
+ * Who writes to a zero page passes the hook; so one event may take it, and nothing is lost.  Of
+ * two that are over it at once one may take what is written after the other had taken it.
+ * The later of them finds the earlier.  The page table is locked: if that is over by now, it
+ * had taken the page before.
+ */
+static bool taken_twice(const struct wpt_event *ev, unsigned long addr)
+{
+	return !ev->holds &&
+	       !wpt_space_event_alone(ev->space, ev->key, addr, addr + PAGE_SIZE);
 }
 
 /**
@@ -135,8 +148,12 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 			wpt_chunk_set_hazy(chunk, i);
 		}
 	} else if (kind != WPT_EVENT_PROTECT) {
-		if (!wpt_pte_zero(pte))
+		if (!wpt_pte_zero(pte)) {
 			set_bit(i, chunk->dirty);
+		} else if (taken_twice(ev, addr)) {
+			set_bit(i, chunk->dirty);
+			wpt_stat_inc(OVER_ZAPPED);
+		}
 	} else if (!pte_present(pte) || pte_write(pte) || pte_dirty(pte) ||
 		   wpt_pte_uffd(pte) || wpt_pte_marked(pte)) {
 		/*

@@ -33,6 +33,7 @@ enum wpt_event_kind {
  * @hugetlb: the entry is one of hugetlb
  * @keeps_file: what it takes stays in the file
  * @file:  if known, the file behind its range
+ * @space: the space
  * @key:   what tells it from others
  * @last:  the chunk where it has been last
  * @copied: out: such a page does (copies)
@@ -65,6 +66,7 @@ struct wpt_event {
 	struct wpt_backing file;
 
 	/* Where it is, and what it leaves for its end. */
+	struct wpt_space *space;
 	const void *key;
 	const struct wpt_chunk *last;
 	bool *copied;

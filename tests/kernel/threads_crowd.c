@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define SLOTS	8		/* WPT_EVENT_SLOTS */
 #define LONG	(4096 * PMD_PAGES)
@@ -247,21 +248,75 @@ static bool zapped_later(struct wptrack *w, struct area a, int how)
 	return there && gone;
 }
 
-START_TEST(events_without_a_place_zap_what_is_written_meanwhile)
+/* In one mapping: a half that is tracked, one that is not, and what comes behind. */
+static struct wptrack *behind_setup(void)
 {
-	struct wptrack *w;
-	int tries, met = 0;
+	struct wptrack *w = crowd_setup();
 
-	/* In one mapping: a half that is tracked, one that is not, and what comes behind. */
-	w = crowd_setup();
 	untrack(w, passed);
 	munmap(passed.p, passed.pages * PAGE);
 	passed = reserve(LONG + LONG / 2 + LATE);
 	behind = area_sub(passed, LONG + LONG / 2, LATE);
 	passed.pages = LONG;
 	track(w, passed, 0);
+	return w;
+}
+
+START_TEST(events_without_a_place_zap_what_is_written_meanwhile)
+{
+	struct wptrack *w = behind_setup();
+	int tries, met = 0;
+
 	for (tries = 0; tries < TRIES && !met; tries++)
 		met += zapped_later(w, behind, _i);
+	note("met in one of %d tries", tries);
+	ck_assert_int_gt(met, 0);
+}
+END_TEST
+
+/*
+ * One zap begins over a zero page and gets there late; another takes that page meanwhile, and
+ * what is written in its place then is zapped by the first.  Returns false if it was too fast.
+ */
+static bool zapped_again(struct wptrack *w, struct area a, bool huge)
+{
+	struct area both = { passed.p + passed.pages * PAGE, a.pages + LONG / 2 };
+	struct marks *m = marks_new(a.pages);
+	struct crowd late;
+	bool there, gone;
+
+	if (huge)
+		must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
+	/* Before anything is mapped there, or it would be armed. */
+	track(w, a, 0);
+	/* Reads a page of each huge page. */
+	crowd_make(&late, both, 1);
+	there = crowd_begin(&late);
+	zap(a, 0, huge ? PMD_PAGES : 1, NULL);
+	/* No read before, which would map another zero page. */
+	*(volatile uint8_t *)a.p = 1;
+	m->w[0] = 1;
+	there &= crowd_there(&late);
+	crowd_end(&late);
+	gone = !*(volatile uint8_t *)a.p;
+	expect_no_lost(w, a, m, RESET, "another zap was under way");
+	expect_works(w, a);
+	untrack(w, a);
+	zap(a, 0, a.pages, NULL);
+	free(m);
+	return there && gone;
+}
+
+/* _i: of a huge zero page. */
+START_TEST(zero_page_is_zapped_and_written_while_a_zap_is_under_way)
+{
+	struct wptrack *w = behind_setup();
+	int tries, met = 0;
+
+	if (_i)
+		must(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
+	for (tries = 0; tries < TRIES && !met; tries++)
+		met += zapped_again(w, behind, _i);
 	note("met in one of %d tries", tries);
 	ck_assert_int_gt(met, 0);
 }
@@ -360,6 +415,7 @@ void threads_crowd(Suite *s)
 	tcase_add_unchecked_fixture(tc, swap_setup, swap_teardown);
 	tcase_add_loop_test(tc, events_that_find_no_place, 0, 2);
 	tcase_add_loop_test(tc, events_without_a_place_zap_what_is_written_meanwhile, 0, 3);
+	tcase_add_loop_test(tc, zero_page_is_zapped_and_written_while_a_zap_is_under_way, 0, 2);
 	tcase_add_test(tc, huge_pages_are_split_while_all_places_are_taken);
 	tcase_add_test(tc, userfaultfd_moves_while_all_places_are_taken);
 }
