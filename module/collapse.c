@@ -173,19 +173,6 @@ static struct wpt_hook hook_retracts = {
 	.ops = { .func = hook_retract, .flags = WPT_FTRACE_REDIRECT_FLAGS },
 };
 
-/* Offer a hook for the first of some names that is there. */
-static void offer_one(struct wpt_hook *hook, const char * const *names, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (wpt_sym_lookup(names[i])) {
-			hook->function = names[i];
-			wpt_hook_offer(hook);
-			return;
-		}
-}
-
 /**
  * wpt_collapse_init() - offer the hooks
  *
@@ -195,6 +182,6 @@ void wpt_collapse_init(void)
 {
 	if (wpt_sym_lookup(hook_fault.function))
 		wpt_hook_offer(&hook_fault);
-	offer_one(&hook_revalidate, collapse_names, ARRAY_SIZE(collapse_names));
-	offer_one(&hook_retracts, retract_names, ARRAY_SIZE(retract_names));
+	wpt_hook_offer_first(&hook_revalidate, collapse_names, ARRAY_SIZE(collapse_names));
+	wpt_hook_offer_first(&hook_retracts, retract_names, ARRAY_SIZE(retract_names));
 }

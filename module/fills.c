@@ -5,7 +5,13 @@
  * (wpt_page_filled()), if one that others have written to as well; but once mprotect() has
  * allowed writes, nearly all pages of tmpfs are dirty.  So it is noted who uses UFFDIO_COPY,
  * and only there pages are taken for filled when their protection changes.
+ *
+ * A space comes into being with the mmap_lock held for writing.  Not so what UFFDIO_COPY does
+ * in between: it gives the lock up to read what it is to copy, for as long as that takes, and
+ * goes on with memory that may be tracked by then.  So each page is asked for.
  */
+#include <linux/kernel.h>
+
 #include "compat/ftrace.h"
 #include "fills.h"
 #include "hook.h"
@@ -28,8 +34,10 @@ static void notrace hook_fill(unsigned long ip, unsigned long parent_ip,
 	rcu_read_unlock();
 }
 
+/* Each page of tmpfs is filled by it, with the mmap_lock held: up to Linux 5.12, and later. */
+static const char * const names[] = { "shmem_mcopy_atomic_pte", "shmem_mfill_atomic_pte" };
+
 static struct wpt_hook hook = {
-	.function = "mcopy_atomic",
 	.ops = { .func = hook_fill, .flags = WPT_FTRACE_FLAGS },
 };
 
@@ -62,8 +70,7 @@ bool wpt_fills(const struct wpt_space *space)
  */
 void wpt_fills_init(void)
 {
-	if (wpt_sym_lookup(hook.function))
-		wpt_hook_offer(&hook);
+	wpt_hook_offer_first(&hook, names, ARRAY_SIZE(names));
 }
 
 #endif

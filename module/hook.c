@@ -194,6 +194,24 @@ int wpt_hook_offer(struct wpt_hook *hook)
 	return 0;
 }
 
+/**
+ * wpt_hook_offer_first() - the same for a function whose name differs from kernel to kernel
+ * @hook:  the hook, without a function.  It is one that need not be there.
+ * @names: its names; the first that there is gets the hook
+ * @n:     their number
+ */
+void wpt_hook_offer_first(struct wpt_hook *hook, const char * const *names, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (wpt_sym_lookup(names[i])) {
+			hook->function = names[i];
+			wpt_hook_offer(hook);
+			return;
+		}
+}
+
 /*
  * A direct call if there can be one: somebody else may have his there already
  * (BPF), or a live patch.  While it is there no live patch of the function can come.

@@ -53,6 +53,7 @@ extern struct wpt_hook wpt_hook_huge_wp;	/* huge_wp.c, if there are huge pages *
 int wpt_hook_init(void);
 void wpt_hook_exit(void);
 int wpt_hook_offer(struct wpt_hook *hook);
+void wpt_hook_offer_first(struct wpt_hook *hook, const char * const *names, unsigned int n);
 int wpt_hook_get(void);
 void wpt_hook_put(void);
 void wpt_hook_ready(void);

@@ -8,6 +8,7 @@
 #include "shmem.h"
 #include "uffd.h"
 
+#include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -123,6 +124,57 @@ START_TEST(filled_behind_read_only_ptes_and_made_writable)
 }
 END_TEST
 
+struct late_copy {
+	int fd;
+	struct area to, from;
+};
+
+static void *copies(void *p)
+{
+	const struct late_copy *c = p;
+	struct uffdio_copy copy = {
+		.dst = area_start(c->to), .src = area_start(c->from), .len = c->to.pages * PAGE,
+	};
+
+	return (void *)(long)ioctl(c->fd, UFFDIO_COPY, &copy);
+}
+
+/* It waits for what it is to copy, while tracking begins. */
+START_TEST(filled_by_a_copy_that_began_before_it_was_tracked)
+{
+	struct area a = map_make(MAP_KIND_MEMFD, PAGES, 3).a;
+	struct late_copy c = { .to = area_sub(a, AT, FILLED), .from = anon(FILLED) };
+	struct marks *m = marks_new(PAGES);
+	struct uffdio_zeropage zero = { .range = { area_start(c.from), FILLED * PAGE } };
+	struct wptrack *w;
+	pthread_t thread;
+	void *failed;
+	int slow;
+
+	touch_all(a);
+	must(madvise(c.to.p, c.to.pages * PAGE, MADV_REMOVE));
+	must(mprotect(a.p, PAGES * PAGE, PROT_READ));
+	c.fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_MISSING);
+	slow = faults_wait(c.from);
+	if (c.fd < 0 || slow < 0)
+		skip("userfaultfd: %s", strerror(errno));
+	ck_assert(!pthread_create(&thread, NULL, copies, &c));
+	ck_assert(fault_is_waiting(slow));
+	w = tracker_on(a);
+	settle(w, a);
+	must(ioctl(slow, UFFDIO_ZEROPAGE, &zero));
+	ck_assert(!pthread_join(thread, &failed));
+	if (failed)
+		skip("UFFDIO_COPY is refused");
+	must(mprotect(a.p, PAGES * PAGE, PROT_READ | PROT_WRITE));
+	marks_set(m, AT, FILLED);
+	expect_no_lost(w, a, m, GET, "memory of a userfaultfd");
+	expect_no_lost(w, a, m, RESET, "memory of a userfaultfd");
+	close(c.fd);
+	close(slow);
+}
+END_TEST
+
 /* As MADV_DONTNEED, which refuses it. */
 START_TEST(locked_memory_that_is_dropped)
 {
@@ -172,5 +224,6 @@ void shmem_fill(Suite *s)
 
 	tcase_add_loop_test(tc, filled_behind_read_only_ptes_and_dropped, 0, 8);
 	tcase_add_loop_test(tc, filled_behind_read_only_ptes_and_made_writable, 0, 4);
+	tcase_add_test(tc, filled_by_a_copy_that_began_before_it_was_tracked);
 	tcase_add_loop_test(tc, locked_memory_that_is_dropped, 0, 4);
 }
