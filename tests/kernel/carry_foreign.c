@@ -300,11 +300,6 @@ START_TEST(a_merged_page_of_one_is_not_written_in_place)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 /* To pin it, he gets a copy of each, and so does the process itself. */
 START_TEST(a_reader_of_hugetlb_that_is_shared_with_a_child)
 {
@@ -351,7 +346,7 @@ void carry_foreign(Suite *s)
 
 	tcase_add_unchecked_fixture(tc, swap_setup, swap_teardown);
 	tcase_add_unchecked_fixture(tc, NULL, ksm_off);
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_test(tc, advice_to_free_what_was_never_there);
 	tcase_add_loop_test(tc, pages_that_only_others_map_are_reclaimed_and_moved, 0, 2);
 	tcase_add_loop_test(tc, memory_that_was_in_swap_before_it_was_tracked, 0, 2);

@@ -70,11 +70,6 @@ static void move_huge(struct area a, int node)
 		ck_assert_int_eq(status[i], node);
 }
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 START_TEST(huge_pages_that_are_moved_stay_clean)
 {
 	const bool shared = _i == 1;
@@ -230,7 +225,7 @@ void carry_moved(Suite *s)
 	tcase_add_test(tc, pages_that_are_moved_stay_clean);
 	tcase_add_test(tc, huge_page_that_is_tracked_in_part_is_moved);
 	tcase_add_test(tc, moved_and_forked);
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, huge_pages_that_are_moved_stay_clean, 0, 3);
 	tcase_add_test(tc, compaction_leaves_pages_clean);
 }

@@ -60,8 +60,6 @@ bool mem_make(const struct kind *k, struct mem *m);
 void mem_free(struct mem *m);
 /* Map the memory again, at its place, as it was made. */
 void mem_map(const struct mem *m, void *p, size_t pages, size_t first);
-/* Is the file of such memory, which is aligned, in a huge page? */
-bool mem_cache_huge(const struct mem *m);
 /* Which phase a page belongs to, as far as it is one that may be written. */
 enum phase mem_phase(const struct mem *m, size_t page);
 

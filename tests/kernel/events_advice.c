@@ -2,6 +2,7 @@
 /* Events: madvise, files, and /proc. */
 #define _GNU_SOURCE
 #include "events.h"
+#include "maps.h"
 
 #include <sys/mman.h>
 
@@ -73,7 +74,7 @@ const char *ev_collapse(struct cell *c)
 	if (!advise(c, ADVICE_COLLAPSE))
 		return NULL;
 	if (c->m.kind->flags & KIND_FILE)
-		return mem_cache_huge(&c->m) ? NULL : "nothing came of it";
+		return file_is_huge(c->m.fd, 1) ? NULL : "nothing came of it";
 	return errno == EINVAL && !(c->m.kind->flags & KIND_THP) ?
 	       "madvise: Invalid argument" : NULL;
 }

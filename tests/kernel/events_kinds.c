@@ -75,34 +75,15 @@ static void make_aligned(const struct kind *k, struct mem *m)
 	m->a = small(1);
 }
 
-static struct area map_aligned(int fd)
-{
-	struct area a = hole(PMD_PAGES, 0);
-
-	must((long)mmap(a.p, PMD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0));
-	return a;
-}
-
 /* Who collapses it puts a huge page into the file. */
 static void make_aligned_memfd(const struct kind *k, struct mem *m)
 {
 	must(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0));
 	m->fd = must(memfd_create("aligned", 0));
 	must(ftruncate(m->fd, PMD));
-	m->a = map_aligned(m->fd);
+	m->a = hole(PMD_PAGES, 0);
+	must((long)mmap(m->a.p, PMD, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, m->fd, 0));
 	nops(m->fd);
-}
-
-bool mem_cache_huge(const struct mem *m)
-{
-	struct area a = map_aligned(m->fd);
-	bool huge;
-
-	must(madvise(a.p, PMD, MADV_HUGEPAGE));
-	read_all(a);
-	huge = thp_bytes(a);
-	must(munmap(a.p, PMD));
-	return huge;
 }
 
 static void make_thp(const struct kind *k, struct mem *m)

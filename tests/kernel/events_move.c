@@ -306,7 +306,7 @@ const char *ev_khugepaged(struct cell *c)
 		usleep(2000);
 	}
 	write_file(THP "khugepaged/scan_sleep_millisecs", "10000");
-	if (c->m.kind->flags & KIND_FILE && !mem_cache_huge(&c->m))
+	if (c->m.kind->flags & KIND_FILE && !file_is_huge(c->m.fd, 1))
 		why = "nothing came of it";
 	write_file(THP "shmem_enabled", "never");
 	return why;

@@ -232,6 +232,27 @@ size_t thp_bytes(struct area a)
 	return sum;
 }
 
+struct area map_huge(int fd, size_t huge_pages, bool shared)
+{
+	struct area a = hole(huge_pages * PMD_PAGES, 0);
+
+	must((long)mmap(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE,
+			(shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED, fd, 0));
+	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
+	return a;
+}
+
+bool file_is_huge(int fd, size_t huge_pages)
+{
+	struct area a = map_huge(fd, huge_pages, true);
+	bool huge;
+
+	read_all(a);
+	huge = thp_bytes(a) == a.pages * PAGE;
+	must(munmap(a.p, a.pages * PAGE));
+	return huge;
+}
+
 struct area thp_empty(size_t huge_pages)
 {
 	struct area a;
@@ -281,6 +302,11 @@ bool hugetlb_pages(unsigned int n)
 	if (f)
 		fclose(f);
 	return got >= n;
+}
+
+void hugetlb_none(void)
+{
+	hugetlb_pages(0);
 }
 
 struct area hugetlb(size_t huge_pages, bool shared, int *fd)

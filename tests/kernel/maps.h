@@ -53,8 +53,14 @@ struct area thp_empty(size_t huge_pages);
 /* The same, populated with small pages. */
 struct area small(size_t huge_pages);
 size_t thp_bytes(struct area a);
+/* A file where huge entries are possible, and asked for. */
+struct area map_huge(int fd, size_t huge_pages, bool shared);
+/* Is it in huge pages?  A mapping that nobody tracks tells. */
+bool file_is_huge(int fd, size_t huge_pages);
 /* Huge pages for MAP_HUGETLB; false if the machine does not have so many. */
 bool hugetlb_pages(unsigned int n);
+/* None any more: as the end of a fixture. */
+void hugetlb_none(void);
 /* A mapping of huge pages, not populated; @shared: of a memfd, which is @fd. */
 struct area hugetlb(size_t huge_pages, bool shared, int *fd);
 /* Address space that nothing else uses; nothing is mapped there. */

@@ -28,6 +28,8 @@ void memory_kinds(Suite *s);
  * mapping.  False if there are no huge pages.
  */
 bool huge_shmem(struct area *a, struct area *alias);
+/* The same, with a first mapping that is private, of 4 MiB, and not populated. */
+bool huge_shmem_private(struct area *a, struct area *alias);
 
 /*
  * A file of the scratch disk that was written so many bytes at a time, mapped shared at an

@@ -7,9 +7,7 @@
 #include "memory.h"
 #include "maps.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define HALF	(PMD_PAGES / 2)
 
@@ -17,26 +15,6 @@ enum { THP, THP_KEPT, THP_NONE, HUGE_ZERO, FILE_SHARED, FILE_PRIVATE, HUGETLB, K
 
 static const size_t limits[] = { 0, 100, PMD_PAGES };
 #define LIMITS	(sizeof(limits) / sizeof(limits[0]))
-
-static struct area file_private(void)
-{
-	struct area a, alias, b;
-	char path[64];
-	int fd;
-
-	if (!huge_shmem(&a, &alias))
-		return (struct area){ NULL, 0 };
-	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", area_start(a), area_end(a));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return (struct area){ NULL, 0 };
-	b = hole(2 * PMD_PAGES, 0);
-	must(mmap(b.p, 2 * PMD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0));
-	must(madvise(b.p, 2 * PMD, MADV_HUGEPAGE));
-	close(fd);
-	read_all(b);
-	return b;
-}
 
 static struct area memory_of(int kind)
 {
@@ -56,7 +34,10 @@ static struct area memory_of(int kind)
 		read_all(a);
 		return a;
 	case FILE_PRIVATE:
-		return file_private();
+		if (!huge_shmem_private(&a, &alias))
+			return (struct area){ NULL, 0 };
+		read_all(a);
+		return a;
 	case HUGETLB:
 		return hugetlb_pages(4) ? hugetlb(2, false, &fd) : (struct area){ NULL, 0 };
 	default:
@@ -138,15 +119,10 @@ START_TEST(reset_of_clean_pages_loses_no_write)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 void memory_clean(Suite *s)
 {
 	TCase *tc = tcase_new(s, "clean", TEST_TIMEOUT);
 
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, reset_of_clean_pages_loses_no_write, 0, KINDS * 3 * LIMITS);
 }

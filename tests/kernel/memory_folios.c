@@ -293,23 +293,11 @@ END_TEST
 /* What became of a huge page of a file is no reason to report its private mapping for ever. */
 START_TEST(private_huge_page_of_a_file_becomes_clean)
 {
-	struct area a, alias, b;
+	struct area b, alias;
 	struct wptrack *w;
-	char path[64];
-	FILE *f;
 
-	if (!huge_shmem(&a, &alias))
+	if (!huge_shmem_private(&b, &alias))
 		skip("no huge pages in tmpfs");
-	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", area_start(a),
-		 area_end(a));
-	f = fopen(path, "re");
-	if (!f)
-		skip("no map_files");
-	b = hole(2 * PMD_PAGES, 0);
-	must(mmap(b.p, b.pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED,
-		  fileno(f), 0));
-	fclose(f);
-	must(madvise(b.p, b.pages * PAGE, MADV_HUGEPAGE));
 	read_all(b);
 	note("%zu bytes are mapped huge", thp_bytes(b));
 	w = tracker_on(b);
@@ -322,7 +310,7 @@ START_TEST(private_huge_page_of_a_file_becomes_clean)
 	expect_clean(w, b);
 	touch(b, 9);
 	ck_assert_uint_eq(count_written(w, area_sub(b, 9, 1)), 1);
-	check_that(b.p[9 * PAGE + 9] == 2 && a.p[9 * PAGE + 9] == 1);
+	check_that(b.p[9 * PAGE + 9] == 2 && alias.p[9 * PAGE + 9] == 1);
 }
 END_TEST
 

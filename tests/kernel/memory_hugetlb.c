@@ -469,16 +469,11 @@ START_TEST(page_tables_of_several_processes_are_refused)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 void memory_hugetlb(Suite *s)
 {
 	TCase *tc = tcase_new(s, "hugetlb", TEST_TIMEOUT);
 
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, hugetlb_populated_pages_are_clean_until_one_is_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_empty_pages_are_clean_until_written, 0, 2);
 	tcase_add_loop_test(tc, hugetlb_start_written_holds_until_reset, 0, 2);

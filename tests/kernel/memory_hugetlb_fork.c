@@ -310,16 +310,11 @@ START_TEST(protection_of_hugetlb_after_a_move)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 void memory_hugetlb_fork(Suite *s)
 {
 	TCase *tc = tcase_new(s, "hugetlb_fork", TEST_TIMEOUT);
 
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, reader_of_hugetlb_that_a_child_shares, 0, READERS);
 	tcase_add_loop_test(tc, protection_of_hugetlb_that_a_child_shares, 0, 8);
 	tcase_add_loop_test(tc, hugetlb_that_was_empty_at_a_fork, 0, 2);

@@ -37,6 +37,24 @@ bool huge_shmem(struct area *a, struct area *alias)
 	return thp_bytes(*a) == HUGE * PMD;
 }
 
+bool huge_shmem_private(struct area *a, struct area *alias)
+{
+	struct area shared;
+	char path[64];
+	int fd;
+
+	if (!huge_shmem(&shared, alias))
+		return false;
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", area_start(shared),
+		 area_end(shared));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	*a = map_huge(fd, 2, false);
+	close(fd);
+	return true;
+}
+
 START_TEST(huge_shmem_is_exact)
 {
 	struct area a, alias;

@@ -245,27 +245,6 @@ START_TEST(khugepaged_leaves_the_small_entries_of_a_huge_page_of_a_file)
 }
 END_TEST
 
-static struct area map_file(int fd)
-{
-	struct area a = hole(2 * PMD_PAGES, 0);
-
-	must(mmap(a.p, a.pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0));
-	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
-	return a;
-}
-
-/* Another mapping than the one that is tracked gets huge entries. */
-static bool in_huge_pages(int fd)
-{
-	struct area a = map_file(fd);
-	bool huge;
-
-	read_all(a);
-	huge = thp_bytes(a) == a.pages * PAGE;
-	must(munmap(a.p, a.pages * PAGE));
-	return huge;
-}
-
 /* _i: it is asked for. */
 START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 {
@@ -279,7 +258,7 @@ START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 		skip("MADV_COLLAPSE came with Linux 6.1");
 	must(ftruncate(fd, 2 * PMD));
 	ck_assert(write_file(SHMEM_ENABLED, "never"));
-	a = map_file(fd);
+	a = map_huge(fd, 2, true);
 	m = marks_new(a.pages);
 	touch_all(a);
 	w = tracker_on(a);
@@ -292,8 +271,8 @@ START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 		khugepaged_comes_by(a);
 	ck_assert(write_file(SHMEM_ENABLED, "never"));
 	if (_i)
-		ck_assert(in_huge_pages(fd));
-	else if (!in_huge_pages(fd))
+		ck_assert(file_is_huge(fd, 2));
+	else if (!file_is_huge(fd, 2))
 		skip("khugepaged leaves files alone");
 	expect_exact(w, a, m, RESET);
 	read_all(a);

@@ -194,11 +194,6 @@ START_TEST(writers_on_hugetlb)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 START_TEST(writers_on_a_shared_file_with_writeback)
 {
 	struct world w;
@@ -247,7 +242,7 @@ static void fill_suite(Suite *s)
 	tcase_add_test(tc, writers_with_all_disturbers);
 
 	tc = tcase_new(s, "huge", SHORT * 20 + TEST_TIMEOUT);
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, writers_on_huge_pages, 0,
 			    sizeof(huge_worlds) / sizeof(huge_worlds[0]));
 	tcase_add_loop_test(tc, writers_on_hugetlb, 0, 2);

@@ -74,15 +74,10 @@ START_TEST(huge_page_is_written_before_the_child_runs)
 }
 END_TEST
 
-static void no_hugetlb(void)
-{
-	hugetlb_pages(0);
-}
-
 void trackers_fork_huge(Suite *s)
 {
 	TCase *tc = tcase_new(s, "huge_child", TEST_TIMEOUT);
 
-	tcase_add_unchecked_fixture(tc, NULL, no_hugetlb);
+	tcase_add_unchecked_fixture(tc, NULL, hugetlb_none);
 	tcase_add_loop_test(tc, huge_page_is_written_before_the_child_runs, 0, 6);
 }
