@@ -41,8 +41,9 @@ bool wpt_inherited(struct vm_area_struct *vma, pte_t pte, bool huge)
 	if ((vma->vm_flags & VM_SHARED) || pte_write(pte))
 		return false;
 	page = wpt_pte_page(pte);
+	/* The zero page. */
 	if (!page)
-		return !merges;
+		return !merges && vma_is_anonymous(vma);
 	return !wpt_page_anon(page) ||
 	       (wpt_page_inherited(page, huge) && !(merges && wpt_page_ksm(page)));
 }

@@ -76,8 +76,8 @@ static bool shows_nothing(const struct wpt_piece *p, unsigned int i)
  *
  * The only ways to "no" are a pte that we armed at this address and that still
  * is armed, one that went away armed (see carry.c), and a page that was empty and maps
- * nothing that this mapping can have written to: nothing, the zero page, or the cache
- * of a file behind a read-only pte.
+ * nothing that this mapping can have written to: nothing, the zero page where it is what
+ * nothing shows, or the cache of a file behind a read-only pte.
  *
  * In a private mapping these prove it: who wrote had a page of his own, and if
  * that is gone again, so is what was written.  In a shared mapping the data
@@ -101,8 +101,11 @@ bool wpt_page_written(const struct wpt_piece *p, unsigned int i, pte_t pte)
 	if (p->chunk && wpt_chunk_hazy(p->chunk, i) &&
 	    ((p->vma->vm_flags & VM_SHARED) || is_vm_hugetlb_page(p->vma)))
 		return !wpt_pte_empty(pte) || !shows_nothing(p, i);
-	if (wpt_pte_empty(pte) || wpt_pte_zero(pte))
+	if (wpt_pte_empty(pte))
 		return false;
+	/* UFFDIO_ZEROPAGE hides what a private mapping shows of its file. */
+	if (wpt_pte_zero(pte))
+		return !vma_is_anonymous(p->vma);
 	if (!(wpt_pte_flags(pte) & _PAGE_PRESENT) || pte_write(pte))
 		return true;
 	/* Tracked at another address, and moved here since: see mark_moving(). */

@@ -36,6 +36,11 @@
  *  - Memory that is zapped (munmap, MADV_DONTNEED, hole punch) after it held
  *    data reads written.  A reset that passes over unmapped memory forgets what
  *    was there: what is mapped there later begins clean.
+ *  - To map something else in the place of memory is no write: what was empty stays
+ *    clean, whatever file shows there from then on.  /proc/PID/maps tells of that.
+ *  - What is stored in shared memory of which its file has nothing yet, while the
+ *    program itself makes a hole there (MADV_REMOVE), may go with the hole, and
+ *    read clean: it is empty as before.
  *  - A page that was reported may be unmapped before its reader gets to it.  Take
  *    it as empty then: if it held data, and comes back (mremap), it is reported
  *    again; if it did not, what comes back is empty too.

@@ -204,6 +204,50 @@ START_TEST(userfaultfd_copy_and_zeropage_are_reported)
 END_TEST
 
 /*
+ * What a private mapping shows of its file where nothing is mapped is hidden by a page of
+ * zeros.  _i: that was mapped before and is dropped; a reset finds it, not GET.
+ */
+START_TEST(userfaultfd_zeropage_over_a_file_is_reported)
+{
+	struct area a = map_make(MAP_KIND_MEMFD_PRIVATE, 16, 3).a;
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(16);
+	struct uffdio_zeropage zero = {
+		.range = { area_start(a) + 9 * PAGE, 2 * PAGE },
+	};
+	int fd;
+
+	if (_i & 1) {
+		read_all(a);
+		settle(w, a);
+		must(madvise(a.p, 16 * PAGE, MADV_DONTNEED));
+	}
+	reset(w, a);
+	fd = uffd_on(a, 0, UFFDIO_REGISTER_MODE_MISSING);
+	if (fd < 0)
+		skip("userfaultfd: %s", strerror(errno));
+	must(ioctl(fd, UFFDIO_ZEROPAGE, &zero));
+	close(fd);
+	ck_assert_uint_eq(a.p[10 * PAGE], 0);
+	ck_assert_uint_ne(a.p[11 * PAGE], 0);
+	marks_set(m, 9, 2);
+	expect_exact(w, a, m, _i & 2 ? RESET : GET);
+	if (!(_i & 2))
+		reset(w, a);
+	/* From here on the zeros are what it holds. */
+	expect_clean(w, a);
+	marks_none(m);
+	touch(a, 10);
+	m->w[10] = 1;
+	expect_exact(w, a, m, RESET);
+	must(madvise(a.p, 16 * PAGE, MADV_DONTNEED));
+	ck_assert_uint_ne(a.p[9 * PAGE], 0);
+	m->w[9] = 1;
+	expect_no_lost(w, a, m, RESET, "dropped");
+}
+END_TEST
+
+/*
  * What it puts into shared memory behind a read-only pte looks like a page of the
  * file that was only read; _i: also after it has gone.
  */
@@ -344,6 +388,7 @@ void kwrites_remote(Suite *s)
 			    WRITERS);
 	tcase_add_test(tc, write_by_a_child_to_its_tracked_parent_is_reported);
 	tcase_add_test(tc, userfaultfd_copy_and_zeropage_are_reported);
+	tcase_add_loop_test(tc, userfaultfd_zeropage_over_a_file_is_reported, 0, 4);
 	tcase_add_loop_test(tc, userfaultfd_copy_into_readonly_memory_is_reported, 0, 2);
 	tcase_add_loop_test(tc, userfaultfd_copy_behind_write_protection_is_reported,
 			    0, 2);
