@@ -485,7 +485,7 @@ static noinline void event_begin(struct wpt_space *space,
 	if (!READ_ONCE(space->disturbed))
 		WRITE_ONCE(space->disturbed, true);
 	/* A harvest sees the event under way, or we see what it did. */
-	wpt_space_event_add(space, range, addr, end, moves || remaps);
+	wpt_space_event_add(space, range, addr, end, ev.kind != WPT_EVENT_PROTECT, moves || remaps);
 	wpt_stat_inc(EVENTS);
 	trace_wptrack_event(space->id, addr, end, range->event);
 

@@ -76,12 +76,12 @@ static bool filled(const struct wpt_event *ev, pte_t pte)
  * Who writes to a zero page passes the hook; so one event may take it, and nothing is lost.  Of
  * two that are over it at once one may take what is written after the other had taken it.
  * The later of them finds the earlier.  The page table is locked: if that is over by now, it
- * had taken the page before.
+ * had taken the page before.  So it had if it is not counted any more.
  */
 static bool taken_twice(const struct wpt_event *ev, unsigned long addr)
 {
-	return !ev->holds &&
-	       !wpt_space_event_alone(ev->space, ev->key, addr, addr + PAGE_SIZE);
+	return !ev->holds && atomic_read(&ev->space->events) != 1 &&
+	       wpt_space_event_takes(ev->space, addr, addr + PAGE_SIZE);
 }
 
 /**

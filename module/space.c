@@ -121,25 +121,37 @@ struct wpt_space *wpt_space_get(struct mm_struct *mm)
 {
 	struct mmu_notifier *mn;
 	struct wpt_space *space;
+	bool left;
 
-	if (mmap_write_lock_killable(mm))
-		return ERR_PTR(-EINTR);
-	mn = mmu_notifier_get_locked(&space_ops, mm);
-	if (!IS_ERR(mn)) {
+	for (;;) {
+		if (mmap_write_lock_killable(mm))
+			return ERR_PTR(-EINTR);
+		mn = mmu_notifier_get_locked(&space_ops, mm);
+		if (IS_ERR(mn)) {
+			mmap_write_unlock(mm);
+			return ERR_CAST(mn);
+		}
 		space = container_of(mn, struct wpt_space, mn);
 		spin_lock(&registry_lock);
-		/* A space that its last user is just leaving comes back. */
-		if (!space->users++) {
+		/*
+		 * Its last user is just leaving it.  It cannot come back: whoever has found
+		 * no space meanwhile may still be at work, which mm_take_all_locks() excludes
+		 * for a new one.
+		 */
+		left = space->left;
+		if (!left && !space->users++) {
 			/* Whoever has not met the notifier is done, and was counted. */
 			space->untouched = wpt_mm_untouched(mm);
-			WRITE_ONCE(space->dead, false);
 			hash_add_rcu(wpt_spaces, &space->hash,
 				     (unsigned long)mm);
 		}
 		spin_unlock(&registry_lock);
+		mmap_write_unlock(mm);
+		if (!left)
+			return space;
+		mmu_notifier_put(mn);
+		schedule_timeout_killable(1);
 	}
-	mmap_write_unlock(mm);
-	return IS_ERR(mn) ? ERR_CAST(mn) : space;
 }
 
 /**
@@ -149,8 +161,10 @@ struct wpt_space *wpt_space_get(struct mm_struct *mm)
 void wpt_space_put(struct wpt_space *space)
 {
 	spin_lock(&registry_lock);
-	if (!--space->users)
+	if (!--space->users) {
+		space->left = true;
 		space_unhash(space);
+	}
 	spin_unlock(&registry_lock);
 	mmu_notifier_put(&space->mn);
 }
@@ -213,13 +227,14 @@ int wpt_space_set_exact(struct wpt_space *space, struct wpt_set *set)
  * @key:   what tells it from others that are under way
  * @start: first address
  * @end:   end (exclusive)
+ * @takes: it may take pages away
  * @mover: it may fill empty pages elsewhere, and tell nobody, or move ptes there
  *
  * A full barrier: a harvest sees the event under way, or the caller sees what it
  * did.  Does not sleep.
  */
 void wpt_space_event_add(struct wpt_space *space, const void *key,
-			 unsigned long start, unsigned long end, bool mover)
+			 unsigned long start, unsigned long end, bool takes, bool mover)
 {
 	struct wpt_event_slot *slot;
 	bool spoilt, met;
@@ -243,6 +258,7 @@ void wpt_space_event_add(struct wpt_space *space, const void *key,
 		slot->start = start;
 		slot->end = end;
 		slot->mover = mover;
+		slot->taker = takes ? current : NULL;
 		slot->frees = NULL;
 		/* It may fill pages of its own range, too. */
 		slot->spoilt = spoilt || mover;
@@ -381,6 +397,32 @@ bool wpt_space_event_alone(struct wpt_space *space, const void *key,
 	}
 	spin_unlock(&space->event_lock);
 	return alone;
+}
+
+/**
+ * wpt_space_event_takes() - may others be about to take pages of a range away?
+ * @space: the space
+ * @start: first address
+ * @end:   end (exclusive)
+ *
+ * Called when an event begins.  One that the same task has begun before does nothing
+ * while this one lasts.
+ */
+bool wpt_space_event_takes(struct wpt_space *space, unsigned long start, unsigned long end)
+{
+	const struct wpt_event_slot *slot;
+	unsigned int i;
+	bool takes;
+
+	spin_lock(&space->event_lock);
+	takes = space->events_unplaced;
+	for_each_set_bit(i, &space->events_placed, WPT_EVENT_SLOTS) {
+		slot = &space->event_slot[i];
+		takes |= slot->taker && slot->taker != current &&
+			 slot->start < end && start < slot->end;
+	}
+	spin_unlock(&space->event_lock);
+	return takes;
 }
 
 /**

@@ -42,6 +42,7 @@ struct wpt_cover {
  * @start:  first address
  * @end:    end (exclusive)
  * @mover:  it may fill empty pages anywhere else, or move ptes there
+ * @taker:  who may take pages away by it, or NULL
  * @frees:  whose MADV_FREE it is, or NULL
  * @spoilt: another one is or was under way over some of its pages, or may have filled
  *          them
@@ -56,6 +57,7 @@ struct wpt_event_slot {
 	unsigned long start;
 	unsigned long end;
 	bool mover;
+	const struct task_struct *taker;	/* event_lock */
 	const struct task_struct *frees;	/* event_lock */
 	bool spoilt;
 	bool met;			/* event_lock */
@@ -75,6 +77,7 @@ struct wpt_space {
 	struct mmu_notifier mn;
 	u64 id;				/* for traces; never used again */
 	unsigned int users;		/* registry_lock */
+	bool left;			/* registry_lock: by its last user, for good */
 	bool dead;			/* the address space was torn down */
 
 	struct mutex lock;
@@ -137,7 +140,7 @@ void wpt_space_exit(void);
 struct wpt_space *wpt_space_get(struct mm_struct *mm);
 void wpt_space_put(struct wpt_space *space);
 void wpt_space_event_add(struct wpt_space *space, const void *key,
-			 unsigned long start, unsigned long end, bool mover);
+			 unsigned long start, unsigned long end, bool takes, bool mover);
 void wpt_space_event_frees(struct wpt_space *space, const void *key);
 struct wpt_event_slot *wpt_space_event_slot(struct wpt_space *space, const void *key);
 bool wpt_space_event_met(struct wpt_space *space, const void *key);
@@ -149,6 +152,7 @@ void wpt_space_event_mask(struct wpt_space *space, unsigned long start,
 			  unsigned long *pages);
 unsigned int wpt_space_event_get(struct wpt_space *space, unsigned long start,
 				 unsigned long end, struct wpt_interval *iv);
+bool wpt_space_event_takes(struct wpt_space *space, unsigned long start, unsigned long end);
 bool wpt_space_event_look(struct wpt_space *space, unsigned long start,
 			  unsigned long end);
 int wpt_space_publish(struct wpt_space *space, struct wpt_cover __rcu **where,

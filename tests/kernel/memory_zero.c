@@ -142,6 +142,25 @@ START_TEST(huge_zero_page_is_written_unseen)
 }
 END_TEST
 
+/* It is split for that, which is an event within the event. */
+START_TEST(part_of_a_huge_zero_page_is_dropped)
+{
+	struct area a = thp(2);
+	struct wptrack *w = tracker_with(a, KEPT(_i));
+
+	must(madvise(a.p, a.pages * PAGE, MADV_DONTNEED));
+	expect_all(w, a);
+	reset(w, a);
+	need_zero(a, 0);
+	need_huge_zero(w, a, 0);
+	must(madvise(a.p, 300 * PAGE, MADV_DONTNEED));
+	expect_clean(w, a);
+	reset(w, a);
+	need_zero(a, 0);
+	expect_clean(w, a);
+}
+END_TEST
+
 static void writes_here_and_there(int fd, void *arg)
 {
 	struct area a = *(struct area *)arg;
@@ -241,6 +260,7 @@ void memory_zero(Suite *s)
 	tcase_add_loop_test(tc, written_huge_zero_page_is_reset, 0, 2);
 	tcase_add_loop_test(tc, part_of_a_written_huge_zero_page_is_reset, 0, 2);
 	tcase_add_loop_test(tc, huge_zero_page_is_written_unseen, 0, 2);
+	tcase_add_loop_test(tc, part_of_a_huge_zero_page_is_dropped, 0, 2);
 	tcase_add_loop_test(tc, huge_zero_page_is_shared_with_a_child, 0, 4);
 	tcase_add_loop_test(tc, untracked_huge_page_that_a_child_shares, 0, 2);
 	tcase_add_test(tc, zero_page_is_reset_while_it_cannot_be_accessed);
