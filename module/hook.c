@@ -168,6 +168,12 @@ int wpt_hook_offer(struct wpt_hook *hook)
 		       what, hook->function);
 		return -EOPNOTSUPP;
 	}
+	/* Who calls another one would not be seen. */
+	if (hook->local && wpt_sym_cloned(hook->function)) {
+		pr_err("%s: this kernel has more than one function %s\n", what,
+		       hook->function);
+		return -EOPNOTSUPP;
+	}
 	/* By name, ftrace would look up the names of all functions it knows. */
 	ret = ftrace_set_filter_ip(&hook->ops, addr, 0, 1);
 	if (!ret && !(hook->ops.flags & FTRACE_OPS_FL_IPMODIFY)) {
@@ -339,10 +345,11 @@ static int place_all(void)
 			remove_all();
 			/* EBUSY: kernel.ftrace_enabled is 0.  ENODEV: a bug of ftrace */
 			return ret == -EBUSY || ret == -ENODEV ? -EOPNOTSUPP : ret;
-		} else {
+		} else if (!hook->told) {
 			/* Say, a live patch has replaced the function. */
-			pr_info_once("some memory is reported written: %s cannot be hooked (error %d)\n",
-				     hook->function, ret);
+			pr_info("some memory is reported written: %s cannot be hooked (error %d)\n",
+				hook->function, ret);
+			hook->told = true;
 		}
 	}
 	drop_claims();

@@ -23,6 +23,8 @@ struct wpt_hook_group;
  * @group:    those that it is placed with, if it can be; or NULL
  * @called_directly: and this is how it is placed
  * @required: without it nothing can be tracked
+ * @local:    the function is static: the compiler may have made more than one of it
+ * @told:     that it cannot be placed
  * @placed:   it is there now
  * @failed:   it could not be placed when that was last tried
  * @node:     in the list of all hooks
@@ -37,6 +39,8 @@ struct wpt_hook {
 	struct wpt_hook_group *group;
 	bool called_directly;
 	bool required;
+	bool local;
+	bool told;
 	bool placed;
 	bool failed;
 	struct list_head node;

@@ -77,6 +77,7 @@ static void notrace hook_hugetlb_wp(unsigned long ip, unsigned long parent_ip,
 
 static struct wpt_hook hook = {
 	.function = WPT_HUGETLB_FUNCTION,
+	.local = true,
 	.ops = { .func = hook_hugetlb_wp, .flags = WPT_FTRACE_FLAGS },
 };
 

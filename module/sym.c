@@ -72,6 +72,35 @@ unsigned long wpt_sym_lookup(const char *name)
 }
 
 /**
+ * wpt_sym_cloned() - has the compiler made parts or variants of a function?
+ * @name: the function, which is there
+ *
+ * Some of its callers may call those.  What is out of the way (.cold) is a part that the
+ * function jumps to.  As wpt_sym_lookup().
+ */
+bool wpt_sym_cloned(const char *name)
+{
+	static const char * const clones[] = { "part", "constprop", "isra" };
+	struct kprobe kp = { .flags = KPROBE_FLAG_DISABLED };
+	char clone[KSYM_NAME_LEN];
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(clones); i++) {
+		snprintf(clone, sizeof(clone), "%s.%s.0", name, clones[i]);
+		kp.symbol_name = clone;
+		ret = register_kprobe(&kp);
+		if (!ret)
+			unregister_kprobe(&kp);
+		/* ENOENT: there is none */
+		if (ret != -ENOENT)
+			return true;
+		kp.addr = NULL;
+	}
+	return false;
+}
+
+/**
  * wpt_sym_done() - nothing more is looked up
  *
  * May sleep.

@@ -55,6 +55,7 @@ WPT_HUGE_SYMS(X)
 int wpt_sym_init(void);
 bool wpt_sym_huge_init(void);
 unsigned long wpt_sym_lookup(const char *name);
+bool wpt_sym_cloned(const char *name);
 void wpt_sym_done(void);
 
 #endif /* WPT_SYM_H */

@@ -10,6 +10,7 @@
 
 #include "arm.h"
 #include "chunk.h"
+#include "compat/mmaplock.h"
 #include "compat/syscall.h"
 #include "space.h"
 #include "stats.h"
@@ -109,6 +110,15 @@ static bool in_mremap(const struct wpt_space *space)
 	return current->mm == space->mm && !wpt_reclaims() && wpt_in_mremap();
 }
 
+/*
+ * Is a system call at work, and holds the lock of the memory that an event is over?  What only
+ * looks like one has faults, on its way out, which do so too on all kernels that are known.
+ */
+static bool in_call(const struct wpt_space *space)
+{
+	return wpt_in_call() && wpt_mmap_held(space->mm);
+}
+
 /* The mapping that an event of mremap() is about. */
 static struct vm_area_struct *remapped(const struct wpt_space *space, unsigned long start,
 				       unsigned long end)
@@ -133,7 +143,7 @@ bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsig
 
 	if (!in_mremap(space))
 		return false;
-	if (!wpt_in_call())
+	if (!in_call(space))
 		return true;
 	vma = remapped(space, start, end);
 	return vma && (vma->vm_flags & VM_SHARED);
@@ -148,7 +158,7 @@ bool wpt_unseen_remaps(const struct wpt_space *space, unsigned long start, unsig
 unsigned long wpt_unseen_start(const struct wpt_space *space, unsigned long start,
 			       unsigned long end)
 {
-	struct vm_area_struct *vma = wpt_in_call() ? remapped(space, start, end) : NULL;
+	struct vm_area_struct *vma = in_call(space) ? remapped(space, start, end) : NULL;
 
 	return vma ? max(start, vma->vm_start) : start;
 }
@@ -168,7 +178,7 @@ bool wpt_unseen_marks(const struct wpt_space *space, unsigned long start, unsign
 {
 	struct vm_area_struct *vma;
 
-	if (!in_mremap(space) || !wpt_in_call())
+	if (!in_mremap(space) || !in_call(space))
 		return false;
 	vma = remapped(space, start, end);
 	return vma && (vma->vm_flags & VM_SHARED) && wpt_vma_walkable(vma);

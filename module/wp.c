@@ -137,6 +137,7 @@ static void notrace hook_wp_page(unsigned long ip, unsigned long parent_ip,
 struct wpt_hook wpt_hook_wp = {
 	.function = "do_wp_page",
 	.required = true,
+	.local = true,
 	.ops = { .func = hook_wp_page, .flags = WPT_FTRACE_FLAGS },
 	.direct = WPT_DIRECT(wpt_wp_direct),
 	.direct_ops = { .flags = FTRACE_OPS_FL_PERMANENT },

@@ -23,4 +23,10 @@ static inline bool wpt_mmap_write_held(struct mm_struct *mm)
 #endif
 }
 
+/* In any way, by anybody. */
+static inline bool wpt_mmap_held(struct mm_struct *mm)
+{
+	return rwsem_is_locked(&mm->mmap_lock);
+}
+
 #endif /* WPT_COMPAT_MMAPLOCK_H */

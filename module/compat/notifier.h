@@ -3,6 +3,8 @@
 #ifndef WPT_COMPAT_NOTIFIER_H
 #define WPT_COMPAT_NOTIFIER_H
 
+#include <linux/hugetlb_inline.h>
+#include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 
 /* 5.10 to 6.5: a second argument says that nothing was to be invalidated again */
@@ -28,6 +30,20 @@ static inline void wpt_notifier_range_init(struct mmu_notifier_range *range,
 				end);
 #endif
 	range->flags |= MMU_NOTIFIER_RANGE_BLOCKABLE;
+}
+
+/*
+ * Up to 6.1 hugetlb says UNMAP also where a hole is made in its file, and who touches a
+ * private mapping of it meanwhile is not kept from that.
+ */
+static inline bool wpt_notifier_makes_holes(const struct mmu_notifier_range *range)
+{
+#ifdef WPT_HAVE_NOTIFIER_RANGE_VMA
+	return range->vma && is_vm_hugetlb_page(range->vma) &&
+	       !(range->vma->vm_flags & VM_MAYSHARE);
+#else
+	return false;
+#endif
 }
 
 #endif /* WPT_COMPAT_NOTIFIER_H */
