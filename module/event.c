@@ -43,6 +43,7 @@
 #include "chunk_bits.h"
 #include "compat/entry.h"
 #include "compat/hugetlb.h"
+#include "compat/notifier.h"
 #include "drop.h"
 #include "event.h"
 #include "event_cause.h"
@@ -273,6 +274,12 @@ static bool event_huge(struct wpt_space *space, struct wpt_chunk *chunk,
 	return huge;
 }
 
+/* May it take away what comes to be mapped where nothing is? */
+static bool empties(const struct wpt_event *ev)
+{
+	return ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE || ev->punches;
+}
+
 /* No record, and nothing mapped. */
 static void event_nothing(struct wpt_space *space, unsigned long start,
 			  unsigned long end, const struct wpt_event *ev)
@@ -281,7 +288,7 @@ static void event_nothing(struct wpt_space *space, unsigned long start,
 
 	if (ev->frees || ev->holds)
 		return;
-	if (kind == WPT_EVENT_CLEAR || kind == WPT_EVENT_REPLACE)
+	if (empties(ev))
 		wpt_unseen_hole(space, start, end);
 	else if (kind == WPT_EVENT_PROTECT && !ev->still)
 		wpt_unseen_hull(space, start, end, false);
@@ -379,8 +386,7 @@ static unsigned long event_piece(struct wpt_space *space, unsigned long addr,
 	next = event_next(space, addr, end);
 	if (addr < next)
 		event_nothing(space, addr, next, ev);
-	if (addr < next && !ev->frees && !ev->holds &&
-	    (ev->kind == WPT_EVENT_CLEAR || ev->kind == WPT_EVENT_REPLACE)) {
+	if (addr < next && !ev->frees && !ev->holds && empties(ev)) {
 		/* What was filled meanwhile, before a scan could know of this. */
 		smp_mb();
 		next = wpt_mapped_next(space->mm, addr, next);
@@ -471,7 +477,7 @@ static noinline void event_begin(struct wpt_space *space,
 	struct wpt_event ev = {
 		.kind = wpt_event_kind_of(range), .forks = wpt_event_forks(range),
 		.protects = wpt_event_protects(range), .space = space, .key = range,
-		.copied = &copied,
+		.copied = &copied, .punches = wpt_notifier_makes_holes(range),
 	};
 	const bool moves = wpt_event_moves(space, range);
 	const bool remaps = wpt_event_remaps(space, range);

@@ -7,7 +7,6 @@
 #include <linux/sched.h>
 
 #include "chunk.h"
-#include "compat/notifier.h"
 #include "compat/syscall.h"
 #include "event_page.h"
 #include "space.h"
@@ -30,7 +29,7 @@ static inline enum wpt_event_kind wpt_event_kind_of(const struct mmu_notifier_ra
 	case MMU_NOTIFY_SOFT_DIRTY:
 		return WPT_EVENT_PROTECT;
 	case MMU_NOTIFY_UNMAP:
-		return wpt_notifier_makes_holes(range) ? WPT_EVENT_CLEAR : WPT_EVENT_UNMAP;
+		return WPT_EVENT_UNMAP;
 	default:
 		return range->end - range->start == PAGE_SIZE ? WPT_EVENT_REPLACE :
 								WPT_EVENT_CLEAR;

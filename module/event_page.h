@@ -21,6 +21,7 @@ enum wpt_event_kind {
  * @kind:  what it may leave behind
  * @forks: page tables are being copied: nobody can fault meanwhile
  * @copies_huge: of hugetlb, it is a fork
+ * @punches: it says that it unmaps, and may make a hole in what stays mapped
  * @protects: pages may stay clean: see protect.c
  * @frees: MADV_FREE: nothing is taken but what is in swap
  * @dontneed: of pages of files that are clean only the ptes are taken: see drop.c
@@ -50,6 +51,7 @@ struct wpt_event {
 	 */
 	bool forks;
 	bool copies_huge;
+	bool punches;
 	bool protects;
 	bool frees;
 	bool dontneed;

@@ -150,6 +150,8 @@ struct wpt_space *wpt_space_get(struct mm_struct *mm)
 		if (!left)
 			return space;
 		mmu_notifier_put(mn);
+		if (fatal_signal_pending(current))
+			return ERR_PTR(-EINTR);
 		schedule_timeout_killable(1);
 	}
 }

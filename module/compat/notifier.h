@@ -34,13 +34,17 @@ static inline void wpt_notifier_range_init(struct mmu_notifier_range *range,
 
 /*
  * Up to 6.1 hugetlb says UNMAP also where a hole is made in its file, and who touches a
- * private mapping of it meanwhile is not kept from that.
+ * private mapping of it meanwhile is not kept from that.  munmap() names the first of its
+ * mappings.
  */
 static inline bool wpt_notifier_makes_holes(const struct mmu_notifier_range *range)
 {
 #ifdef WPT_HAVE_NOTIFIER_RANGE_VMA
-	return range->vma && is_vm_hugetlb_page(range->vma) &&
-	       !(range->vma->vm_flags & VM_MAYSHARE);
+	struct vm_area_struct *vma = range->vma;
+
+	return vma && range->event == MMU_NOTIFY_UNMAP && is_vm_hugetlb_page(vma) &&
+	       !(vma->vm_flags & VM_MAYSHARE) &&
+	       range->start >= vma->vm_start && range->end <= vma->vm_end;
 #else
 	return false;
 #endif
