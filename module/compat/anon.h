@@ -31,7 +31,8 @@ static inline bool wpt_force_looks_again(void)
 
 /*
  * May the next write go to the page itself if it may be shared, and is not?  Since 6.15 to
- * one of a large folio, too, whose mappings are known to be of one address space.
+ * one of a large folio, too, whose mappings are known to be of one address space; but it is
+ * copied while anybody refers to any part of that, or has a part in swap.
  */
 static inline bool wpt_page_reused(struct page *page)
 {

@@ -190,7 +190,7 @@ static void khugepaged_as_before(void)
 }
 
 /* When other memory is huge, this was looked at as well. */
-static void khugepaged_comes_by(struct area a)
+static void khugepaged_comes_by(struct area a, bool read)
 {
 	struct area b = small(HUGE);
 	int i;
@@ -200,7 +200,8 @@ static void khugepaged_comes_by(struct area a)
 	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
 	must(madvise(b.p, b.pages * PAGE, MADV_HUGEPAGE));
 	for (i = 0; i < 300 && thp_bytes(b) < b.pages * PAGE; i++) {
-		read_all(a);
+		if (read)
+			read_all(a);
 		touch_all(b);
 		usleep(100000);
 	}
@@ -218,7 +219,7 @@ START_TEST(khugepaged_passes_clean_pages_by)
 	struct wptrack *w = tracker_on(a);
 
 	touch_random(a, m, 100);
-	khugepaged_comes_by(a);
+	khugepaged_comes_by(a, true);
 	ck_assert_uint_eq(thp_bytes(a), 0);
 	expect_exact(w, a, m, RESET);
 }
@@ -239,7 +240,7 @@ START_TEST(khugepaged_leaves_the_small_entries_of_a_huge_page_of_a_file)
 	expect_exact(w, a, m, RESET);
 	marks_none(m);
 	touch_random(a, m, 100);
-	khugepaged_comes_by(a);
+	khugepaged_comes_by(a, true);
 	expect_exact(w, a, m, RESET);
 	expect_clean(w, a);
 }
@@ -268,7 +269,8 @@ START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 	for (at = 0; at < a.pages && _i; at += PMD_PAGES)
 		collapse(area_sub(a, at, PMD_PAGES));
 	if (!_i)
-		khugepaged_comes_by(a);
+		/* A page that is read after that, before its page table goes, would be reported. */
+		khugepaged_comes_by(a, false);
 	ck_assert(write_file(SHMEM_ENABLED, "never"));
 	if (_i)
 		ck_assert(file_is_huge(fd, 2));
