@@ -39,17 +39,13 @@ static int move_page(int fd, struct area to, struct area from, size_t i)
 	return EAGAIN;
 }
 
-/*
- * The same, when nobody uses the page any more: but a list of a processor, of pages that are to
- * be put on an LRU, may hold it for long, and compaction has them emptied.
- */
+/* The same, when nobody uses the page any more. */
 static int move_page_free(int fd, struct area to, struct area from, size_t i)
 {
 	int err = move_page(fd, to, from, i), tries;
 
 	for (tries = 0; tries < 5 && err == EBUSY; tries++) {
-		ck_assert(write_file("/proc/sys/vm/compact_memory", "1"));
-		usleep(10000);
+		lru_lists_empty();
 		err = move_page(fd, to, from, i);
 	}
 	return err;
