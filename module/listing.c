@@ -127,7 +127,7 @@ bool wpt_listing_count(struct wpt_tracker *t, ktime_t until,
 	*armed = 0;
 	*written = 0;
 	while (space && addr < ULONG_MAX) {
-		if (addr && ktime_after(ktime_get(), until))
+		if (addr && !ktime_before(ktime_get(), until))
 			return false;
 		if (!space_lock(space, until))
 			return false;
