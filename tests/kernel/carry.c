@@ -54,12 +54,6 @@ pid_t sleeper(void)
 	return pid;
 }
 
-void lru_lists_empty(void)
-{
-	ck_assert(write_file("/proc/sys/vm/compact_memory", "1"));
-	usleep(10000);
-}
-
 void end_child(pid_t pid)
 {
 	kill(pid, SIGKILL);

@@ -13,11 +13,6 @@
 struct area carry_begin(struct wptrack **w);
 /* It goes to swap, clean as it is. */
 void carry_out(struct wptrack *w, struct area a);
-/*
- * A processor has lists of pages that are yet to be put on an LRU, and whoever looks at such a
- * page finds one reference more, for as long as that lasts.  Compaction has them emptied.
- */
-void lru_lists_empty(void);
 /* A child that does nothing, and its end. */
 pid_t sleeper(void);
 void end_child(pid_t pid);

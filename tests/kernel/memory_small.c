@@ -190,7 +190,7 @@ static void khugepaged_as_before(void)
 }
 
 /* When other memory is huge, this was looked at as well. */
-static void khugepaged_comes_by(struct area a, bool read)
+static void khugepaged_comes_by(struct area a)
 {
 	struct area b = small(HUGE);
 	int i;
@@ -200,8 +200,7 @@ static void khugepaged_comes_by(struct area a, bool read)
 	must(madvise(a.p, a.pages * PAGE, MADV_HUGEPAGE));
 	must(madvise(b.p, b.pages * PAGE, MADV_HUGEPAGE));
 	for (i = 0; i < 300 && thp_bytes(b) < b.pages * PAGE; i++) {
-		if (read)
-			read_all(a);
+		read_all(a);
 		touch_all(b);
 		usleep(100000);
 	}
@@ -219,7 +218,7 @@ START_TEST(khugepaged_passes_clean_pages_by)
 	struct wptrack *w = tracker_on(a);
 
 	touch_random(a, m, 100);
-	khugepaged_comes_by(a, true);
+	khugepaged_comes_by(a);
 	ck_assert_uint_eq(thp_bytes(a), 0);
 	expect_exact(w, a, m, RESET);
 }
@@ -240,7 +239,7 @@ START_TEST(khugepaged_leaves_the_small_entries_of_a_huge_page_of_a_file)
 	expect_exact(w, a, m, RESET);
 	marks_none(m);
 	touch_random(a, m, 100);
-	khugepaged_comes_by(a, true);
+	khugepaged_comes_by(a);
 	expect_exact(w, a, m, RESET);
 	expect_clean(w, a);
 }
@@ -269,8 +268,7 @@ START_TEST(small_pages_of_a_file_stay_clean_in_a_huge_page)
 	for (at = 0; at < a.pages && _i; at += PMD_PAGES)
 		collapse(area_sub(a, at, PMD_PAGES));
 	if (!_i)
-		/* A page that is read after that, before its page table goes, would be reported. */
-		khugepaged_comes_by(a, false);
+		khugepaged_comes_by(a);
 	ck_assert(write_file(SHMEM_ENABLED, "never"));
 	if (_i)
 		ck_assert(file_is_huge(fd, 2));
