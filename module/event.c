@@ -17,7 +17,7 @@
  *    happens to them while a page that is mapped elsewhere is migrated, reclaimed or made
  *    part of a huge one, as far as that is known, or written back.  For memory without a
  *    chunk see unseen.c.
- *  - The zero page is as good as empty if another event is over it.
+ *  - The zero page is as good as empty if another task is taking pages away there.
  *  - Pages that were away become armed again, or dirty; which pages may go away and
  *    stay clean is noted.  See carry.c.
  *  - What a change of protection leaves of private pages is looked at when it ends:
