@@ -459,7 +459,17 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
 	return ret;
 }
 
+/* Both in ticks. */
 #define OWN_TRIES	8
+#define OWN_WRITTEN	HZ
+
+/* Waits a little for what is in the way.  Returns false if that is to be left there. */
+static bool own_wait(enum wpt_own own, unsigned int tries)
+{
+	return own != WPT_OWN_DONE &&
+	       tries < (own == WPT_OWN_WRITTEN ? OWN_WRITTEN : OWN_TRIES) &&
+	       !schedule_timeout_killable(1) && !fatal_signal_pending(current);
+}
 
 /**
  * wpt_protect_moves() - pages are about to be moved by UFFDIO_MOVE
@@ -471,29 +481,25 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
  * small ones can be told apart.  From now on none are in this address space: huge pages
  * are refused before anybody is told.
  *
- * Sleeps, as it does.  What is just being read from swap is locked, and will not be soon; but
- * as others are locked that this event may come from (a huge page is split), or who wait for
- * them, not for ever.
+ * Sleeps, as it does.  What is just being read from swap is locked, and will not be soon, and
+ * reclaim and compaction hold a page for a moment; but as others are locked that this event may
+ * come from (a huge page is split), or who wait for them, not for ever.  A disk to which a page
+ * is being written waits for none of these.
  */
 void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned long end)
 {
+	unsigned int tries = 0;
 	bool drained = false;
-	unsigned int i;
+	enum wpt_own own;
 
 	WRITE_ONCE(space->moves, true);
 	end = min(end, wpt_chunk_end(start));
-	for (i = 0; i < OWN_TRIES; i++) {
-		switch (own_pages(space, start, end)) {
-		case WPT_OWN_LOCKED:
-			schedule_timeout_uninterruptible(1);
-			break;
-		case WPT_OWN_HELD:
-			if (drained)
-				return;
+	for (;;) {
+		own = own_pages(space, start, end);
+		if (own == WPT_OWN_HELD && !drained) {
 			static_call(wpt_lru_add_drain_all)();
 			drained = true;
-			break;
-		default:
+		} else if (!own_wait(own, tries++)) {
 			return;
 		}
 	}

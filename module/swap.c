@@ -170,10 +170,12 @@ static enum wpt_own own_page(struct page *page)
 		return WPT_OWN_HELD;
 	if (!folio_trylock(folio))
 		return WPT_OWN_LOCKED;
-	if (folio_test_swapcache(folio) && !folio_test_writeback(folio) &&
-	    !folio_test_ksm(folio) && !atomic_read(&folio->_mapcount) &&
-	    !static_call(wpt_swap_count)(folio->swap)) {
-		if (folio_ref_count(folio) == 2)
+	if (folio_test_swapcache(folio) && !folio_test_ksm(folio) &&
+	    !atomic_read(&folio->_mapcount) && !static_call(wpt_swap_count)(folio->swap)) {
+		/* Some disks want it left alone until then. */
+		if (folio_test_writeback(folio))
+			ret = WPT_OWN_WRITTEN;
+		else if (folio_ref_count(folio) == 2)
 			SetPageAnonExclusive(page);
 		else
 			ret = WPT_OWN_HELD;

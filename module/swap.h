@@ -10,6 +10,7 @@ enum wpt_own {
 	WPT_OWN_DONE,		/* nothing: it does, or it does not */
 	WPT_OWN_HELD,		/* somebody holds it, perhaps a list of the LRU */
 	WPT_OWN_LOCKED,		/* it may be on its way from swap */
+	WPT_OWN_WRITTEN,	/* it is back, and still being written there */
 };
 
 bool wpt_swap_ready(void);
