@@ -49,6 +49,7 @@
 #include "compat/syscall.h"
 #include "compat/uffd.h"
 #include "drop.h"
+#include "fills.h"
 #include "ptwalk.h"
 
 #define ADVICE_PAGEOUT	21	/* not in the headers of each kernel that has it */
@@ -152,6 +153,7 @@ bool wpt_drop_armed(struct wpt_chunk *chunk, unsigned int i, pte_t pte)
 
 /**
  * wpt_drop_arm() - a page that is not armed is, if it is clean and mapped
+ * @space: the space
  * @chunk: its chunk
  * @i:     the page
  * @ptep:  its pte, with the page table locked
@@ -161,7 +163,8 @@ bool wpt_drop_armed(struct wpt_chunk *chunk, unsigned int i, pte_t pte)
  *
  * Return: true if it is armed now.
  */
-bool wpt_drop_arm(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
+bool wpt_drop_arm(const struct wpt_space *space, struct wpt_chunk *chunk, unsigned int i,
+		  pte_t *ptep)
 {
 	pte_t pte = ptep_get(ptep);
 	struct page *page;
@@ -170,7 +173,8 @@ bool wpt_drop_arm(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep)
 	    wpt_pte_uffd(pte) || pte_dirty(pte))
 		return false;
 	page = settled(pte);
-	if (!page || wpt_page_fillable(page))
+	/* Who has filled it was seen before it was mapped. */
+	if (!page || (wpt_page_fillable(page) && wpt_fills(space)))
 		return false;
 	wpt_pte_mark(ptep);
 	set_bit(i, chunk->armed);

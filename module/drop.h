@@ -16,7 +16,8 @@ bool wpt_drop_reclaim(const struct wpt_space *space, const struct mmu_notifier_r
 bool wpt_drop_reclaims(pte_t pte);
 bool wpt_drop_armed(struct wpt_chunk *chunk, unsigned int i, pte_t pte);
 void wpt_drop_arm_huge(struct wpt_chunk *chunk, struct vm_area_struct *vma, pmd_t *pmdp);
-bool wpt_drop_arm(struct wpt_chunk *chunk, unsigned int i, pte_t *ptep);
+bool wpt_drop_arm(const struct wpt_space *space, struct wpt_chunk *chunk, unsigned int i,
+		  pte_t *ptep);
 void wpt_drop_gone(struct wpt_chunk *chunk, unsigned int i);
 
 #endif /* WPT_DROP_H */

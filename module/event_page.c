@@ -104,7 +104,8 @@ void wpt_event_page(struct wpt_chunk *chunk, unsigned long addr, pte_t pte,
 		pte = ptep_get(ptep);
 	}
 	/* Of one that is armed the end of the event tells what became of it. */
-	if (ptep && (ev->dontneed || ev->holds || ev->took) && wpt_drop_arm(chunk, i, ptep))
+	if (ptep && (ev->dontneed || ev->holds || ev->took) &&
+	    wpt_drop_arm(ev->space, chunk, i, ptep))
 		pte = ptep_get(ptep);
 	if (test_bit(i, chunk->armed)) {
 		if (ev->dontneed && ptep && wpt_drop_armed(chunk, i, pte))

@@ -64,15 +64,10 @@ START_TEST(dropped_pages_stay_clean)
 	for (round = 0; round < 3; round++) {
 		drop(map.a, how);
 		expect_clean(w, map.a);
-		/*
-		 * Once more, when they are not armed.  Empty ones might be filled meanwhile, and
-		 * before Linux 6.0 UFFDIO_COPY might have done so to pages of tmpfs.
-		 */
+		/* Once more, when they are not armed.  Empty ones might be filled meanwhile. */
 		read_all(part);
-		if (!linux_before(6, 0)) {
-			drop(part, how);
-			expect_clean(w, map.a);
-		}
+		drop(part, how);
+		expect_clean(w, map.a);
 		read_all(map.a);
 		expect_clean(w, map.a);
 		settle(w, map.a);
