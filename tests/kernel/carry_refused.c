@@ -232,6 +232,35 @@ START_TEST(a_page_in_a_pipe)
 }
 END_TEST
 
+/* It is back before it was there. */
+START_TEST(a_page_that_is_being_written_to_swap)
+{
+	struct area a = anon_populated(SOME), to = anon(SOME);
+	struct wptrack *w = tracker_on(a);
+	struct marks *m = marks_new(SOME);
+	int fd;
+
+	need_move();
+	if (swap_missing())
+		skip("%s", swap_missing());
+	track(w, to, 0);
+	fill(a);
+	settle(w, a);
+	must(madvise(a.p, SOME * PAGE, 21 /* MADV_PAGEOUT */));
+	ck_assert(filled(a, 0));
+	fd = must(uffd_on(to, 0, UFFDIO_REGISTER_MODE_MISSING));
+	ck_assert_int_eq(move_page(fd, to, a, 4), 0);
+	close(fd);
+	ck_assert_uint_eq(to.p[4 * PAGE + 8], 5);
+	m->w[4] = 1;
+	expect_no_lost(w, a, m, GET, "moved away");
+	expect_no_lost(w, to, m, RESET, "moved here");
+	marks_none(m);
+	touch_random(to, m, 5);
+	expect_no_lost(w, to, m, GET, "moved here");
+}
+END_TEST
+
 /* There is no page table, neither before nor after. */
 START_TEST(a_huge_page_moves_as_a_whole)
 {
@@ -320,4 +349,7 @@ void carry_refused(Suite *s)
 	tcase_add_loop_test(tc, a_page_in_a_pipe, 0, 4);
 	tcase_add_loop_test(tc, a_huge_page_moves_as_a_whole, 0, 2);
 	tcase_add_test(tc, written_pages_in_swap_after_a_move);
+	tc = tcase_new(s, "slow", TEST_TIMEOUT);
+	tcase_add_unchecked_fixture(tc, slow_setup, slow_teardown);
+	tcase_add_test(tc, a_page_that_is_being_written_to_swap);
 }

@@ -6,8 +6,7 @@
 #include <fcntl.h>
 #include <sys/swap.h>
 
-#define SWAP_PAGES	8192
-#define ZRAM		"/dev/zram0"
+#define SWAP_PAGES	(ZRAM_BYTES / PAGE)
 
 static char swap_path[256];
 static char no_swap[300];
@@ -62,28 +61,42 @@ void swap_teardown(void)
 	unlink(swap_path);
 }
 
-void zram_setup(void)
+bool zram_make(void)
 {
-	int fd;
+	char size[16];
+
+	snprintf(size, sizeof(size), "%d", ZRAM_BYTES);
+	write_file("/sys/block/zram0/reset", "1");
+	return write_file("/sys/block/zram0/disksize", size);
+}
+
+void swap_to(const char *device)
+{
+	int fd = open(device, O_RDWR | O_CLOEXEC);
 
 	no_swap[0] = 0;
-	write_file("/sys/block/zram0/reset", "1");
-	if (!write_file("/sys/block/zram0/disksize", "33554432")) {
-		snprintf(no_swap, sizeof(no_swap), "no zram");
-		return;
-	}
-	fd = open(ZRAM, O_RDWR | O_CLOEXEC);
-	/* It is the one that is used first. */
-	if (fd < 0 || !make_swap(fd, SWAP_PAGES) ||
-	    swapon(ZRAM, SWAP_FLAG_PREFER | 100))
-		snprintf(no_swap, sizeof(no_swap), "%s: %s", ZRAM, strerror(errno));
+	if (fd < 0 || !make_swap(fd, SWAP_PAGES) || swapon(device, SWAP_FLAG_PREFER | 100))
+		snprintf(no_swap, sizeof(no_swap), "%s: %s", device, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+}
+
+void zram_setup(void)
+{
+	if (zram_make())
+		swap_to(ZRAM);
+	else
+		swap_lacks("no zram");
 }
 
 void zram_teardown(void)
 {
 	swapoff(ZRAM);
+}
+
+void swap_lacks(const char *why)
+{
+	snprintf(no_swap, sizeof(no_swap), "%s", why);
 }
 
 const char *swap_missing(void)

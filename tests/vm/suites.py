@@ -63,7 +63,7 @@ TOGETHER = [
                    "append": "hugepages=24", "drivers": ("lzo-rle", "zram")}),
     (("remap", "kwrites", "trackers", "kvm", "threads", "fuzz", "lifecycle", "pins",
       "carry", SOAK), {"nodes": 2, "slow_disk": True,
-                       "drivers": ("kvm", "kvm-amd", "lzo-rle", "zram"),
+                       "drivers": ("kvm", "kvm-amd", "lzo-rle", "zram", "dm-delay"),
                        "append": "numa_balancing=disable " + FORCE}),
     # Pages of 1 GiB are not to be had any more, now and then, once it has booted.
     (("refuse", "boot", "anon", "shmem", "file", "scanargs", "cli", *PRELOAD, *KERNELS_OWN,
