@@ -304,7 +304,12 @@ static void birth_begin(struct wpt_fork *fork)
 	}
 	fork->child = child;
 	child->follow.unborn = true;
-	fork->ret = birth_attach(child) ?: birth_ranges(child, fork->t, &fork->ranges);
+	fork->ret = birth_attach(child);
+	if (!fork->ret) {
+		/* Before birth_watched(): who has not seen it is seen there. */
+		WRITE_ONCE(child->space->unborn, true);
+		fork->ret = birth_ranges(child, fork->t, &fork->ranges);
+	}
 	if (fork->ret == -EINTR)
 		fork->ret = -EAGAIN;
 }
@@ -336,6 +341,8 @@ static void birth_done(struct wpt_fork *fork)
 
 	if (child) {
 		child->follow.unborn = false;
+		if (child->space)
+			WRITE_ONCE(child->space->unborn, false);
 		if (fork->ret || !lives || !wpt_follow_add(fork->t, child))
 			wpt_tracker_close(child);
 	}

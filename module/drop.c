@@ -169,6 +169,9 @@ bool wpt_drop_arm(const struct wpt_space *space, struct wpt_chunk *chunk, unsign
 	pte_t pte = ptep_get(ptep);
 	struct page *page;
 
+	/* Of what others have put there before nobody would know any more. */
+	if (READ_ONCE(space->unborn))
+		return false;
 	if (test_bit(i, chunk->armed) || wpt_chunk_hazy(chunk, i) || wpt_pte_marked(pte) ||
 	    wpt_pte_uffd(pte) || pte_dirty(pte))
 		return false;
@@ -194,17 +197,19 @@ static bool any_armed_clean(const struct wpt_chunk *chunk)
 
 /**
  * wpt_drop_arm_huge() - the same of all pages of a huge entry, but those that are dirty
+ * @space: the space
  * @chunk: its chunk, all of which is tracked
  * @vma:   its mapping
  * @pmdp:  the entry, locked
  */
-void wpt_drop_arm_huge(struct wpt_chunk *chunk, struct vm_area_struct *vma, pmd_t *pmdp)
+void wpt_drop_arm_huge(const struct wpt_space *space, struct wpt_chunk *chunk,
+		       struct vm_area_struct *vma, pmd_t *pmdp)
 {
 	const pte_t pte = wpt_pmd_as_pte(READ_ONCE(*pmdp));
 	struct page *page;
 
 	/* One that is armed has lost its mark. */
-	if (any_armed_clean(chunk) || wpt_chunk_any_hazy(chunk) ||
+	if (READ_ONCE(space->unborn) || any_armed_clean(chunk) || wpt_chunk_any_hazy(chunk) ||
 	    wpt_pte_marked(pte) || wpt_pte_uffd(pte) || pte_dirty(pte))
 		return;
 	page = settled(pte);

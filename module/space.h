@@ -129,6 +129,7 @@ struct wpt_space {
 	/* For the child of a fork, see birth.c. */
 	bool untouched;			/* it was when its notifier came */
 	bool disturbed;			/* there was an event since */
+	bool unborn;			/* and what others did before is still looked for */
 	atomic_t resets;		/* by trackers that have not come with the fork */
 };
 

@@ -305,7 +305,7 @@ static void split_file(const struct split *s, struct wpt_space *space,
 	pmd = READ_ONCE(*s->pmdp);
 	if (pmd_present(pmd) && pmd_leaf(pmd) &&
 	    !wpt_space_event_over(space, s->addr, s->addr + WPT_CHUNK_SIZE))
-		wpt_drop_arm_huge(chunk, vma, s->pmdp);
+		wpt_drop_arm_huge(space, chunk, vma, s->pmdp);
 	spin_unlock(ptl);
 }
 

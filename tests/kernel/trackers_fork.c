@@ -477,4 +477,5 @@ void trackers_fork(Suite *s)
 	trackers_fork_others(s);
 	trackers_fork_inherit(s);
 	trackers_fork_huge(s);
+	trackers_fork_filled(s);
 }

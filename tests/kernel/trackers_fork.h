@@ -29,5 +29,6 @@ void trackers_fork_gaps(Suite *s);
 void trackers_fork_others(Suite *s);
 void trackers_fork_inherit(Suite *s);
 void trackers_fork_huge(Suite *s);
+void trackers_fork_filled(Suite *s);
 
 #endif /* TESTS_TRACKERS_FORK_H */
