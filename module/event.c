@@ -34,7 +34,8 @@
  * hook: both only ever set dirty bits.
  *
  * These callbacks may run with a reverse-map lock held, or where sleeping is
- * forbidden (OOM reaper): they do not wait for anything.
+ * forbidden (OOM reaper): they do not wait for anything, but in UFFDIO_MOVE, where they may sleep,
+ * for a bounded time: see wpt_protect_moves().
  */
 #include <linux/hugetlb.h>
 

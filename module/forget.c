@@ -74,6 +74,7 @@ static bool forget_share(const struct wpt_chunk *chunk, unsigned long start, pte
 {
 	const unsigned int first = wpt_page_index(start);
 	bool done = true;
+	enum wpt_own own;
 	unsigned int i;
 	pte_t *pte;
 
@@ -81,8 +82,11 @@ static bool forget_share(const struct wpt_chunk *chunk, unsigned long start, pte
 	     i = find_next_bit(chunk->armed, first + n, i + 1)) {
 		pte = ptep + (i - first);
 		/* In an entry of swap the bit means something else. */
-		if (!pte_present(ptep_get(pte)) || !pte_write(ptep_get(pte)))
-			done &= wpt_protect_own(pte) == WPT_OWN_DONE;
+		if (pte_present(ptep_get(pte)) && pte_write(ptep_get(pte)))
+			continue;
+		own = wpt_protect_own(pte);
+		/* A disk takes its time. */
+		done &= own == WPT_OWN_DONE || own == WPT_OWN_WRITTEN;
 	}
 	return done;
 }

@@ -459,16 +459,19 @@ static enum wpt_own own_pages(struct wpt_space *space, unsigned long addr, unsig
 	return ret;
 }
 
-/* Both in ticks. */
 #define OWN_TRIES	8
-#define OWN_WRITTEN	HZ
 
-/* Waits a little for what is in the way.  Returns false if that is to be left there. */
-static bool own_wait(enum wpt_own own, unsigned int tries)
+/*
+ * Waits a little for what is in the way.  @tries: how often somebody was; @until: how long a
+ * disk may be, in jiffies.  Returns false if it is to be left there.
+ */
+static bool own_wait(enum wpt_own own, unsigned int *tries, unsigned long until)
 {
-	return own != WPT_OWN_DONE &&
-	       tries < (own == WPT_OWN_WRITTEN ? OWN_WRITTEN : OWN_TRIES) &&
-	       !schedule_timeout_killable(1) && !fatal_signal_pending(current);
+	if (own == WPT_OWN_DONE ||
+	    (own == WPT_OWN_WRITTEN ? !time_before(jiffies, until) : ++*tries > OWN_TRIES))
+		return false;
+	schedule_timeout_killable(1);
+	return !fatal_signal_pending(current);
 }
 
 /**
@@ -484,10 +487,11 @@ static bool own_wait(enum wpt_own own, unsigned int tries)
  * Sleeps, as it does.  What is just being read from swap is locked, and will not be soon, and
  * reclaim and compaction hold a page for a moment; but as others are locked that this event may
  * come from (a huge page is split), or who wait for them, not for ever.  A disk to which a page
- * is being written waits for none of these.
+ * is being written waits for none of these, and gets a second.
  */
 void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned long end)
 {
+	const unsigned long until = jiffies + HZ;
 	unsigned int tries = 0;
 	bool drained = false;
 	enum wpt_own own;
@@ -499,7 +503,7 @@ void wpt_protect_moves(struct wpt_space *space, unsigned long start, unsigned lo
 		if (own == WPT_OWN_HELD && !drained) {
 			static_call(wpt_lru_add_drain_all)();
 			drained = true;
-		} else if (!own_wait(own, tries++)) {
+		} else if (!own_wait(own, &tries, until)) {
 			return;
 		}
 	}
