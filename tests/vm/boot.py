@@ -145,6 +145,24 @@ def by_design(log):
     return lines
 
 
+# An allocation of this suite, which may be one of its fork(), fails as it wants, and the
+# kernel says where.
+_INJECTED = re.compile(r"\] faultinject: (vmalloc error|page allocation failure): ")
+_INJECTED_END = re.compile(r"\] +</TASK>")
+
+
+def injected(log):
+    """Numbers of the lines about memory that was not to be had on purpose."""
+    lines = set()
+    inside = False
+    for i, line in enumerate(log):
+        inside = inside or bool(_INJECTED.search(line))
+        if inside:
+            lines.add(i)
+            inside = not _INJECTED_END.search(line)
+    return lines
+
+
 _RACE = re.compile(r"BUG: KCSAN: ")
 _RACE_END = re.compile(r"\] ={60,}")
 _ACCESS = re.compile(r"\b(?:read|write|read-write|assert \S+) (\(\S+\) )?to 0x")
@@ -390,7 +408,7 @@ def consoles(log, nonce, count):
 
 
 def judge_console(part, log):
-    harmless = by_design(log) | foreign_races(log)
+    harmless = by_design(log) | injected(log) | foreign_races(log)
     for i, line in enumerate(log):
         if i not in harmless and complaint(line):
             part.splat = log[max(0, i - 3):i + 60]

@@ -268,6 +268,25 @@ OURS = RACE % ("", "wpt_x", " [wptrack]")
 THEIRS = RACE % ("", "lru_add", "")
 
 
+class Injected(unittest.TestCase):
+    LOG = ["[   78.8] %s: vmalloc error: size 32768, vm_struct allocation failed",
+           "[   78.8] Call Trace:", "[   78.8]  <TASK>", "[   78.8]  </TASK>"]
+
+    def complaints(self, task, *more):
+        log = [x.replace("%s", task) for x in self.LOG] + list(more)
+        lines = boot.injected(log)
+        return [x for i, x in enumerate(log) if i not in lines and boot.complaint(x)]
+
+    def test_what_the_suite_makes_fail_is_no_complaint(self):
+        self.assertFalse(self.complaints("faultinject"))
+
+    def test_others_have_memory(self):
+        self.assertTrue(self.complaints("anon"))
+
+    def test_what_comes_after_it_counts(self):
+        self.assertTrue(self.complaints("faultinject", "[   78.9] Call Trace:"))
+
+
 class Races(unittest.TestCase):
     def left(self, text):
         log = text.splitlines()
