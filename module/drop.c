@@ -169,15 +169,12 @@ bool wpt_drop_arm(const struct wpt_space *space, struct wpt_chunk *chunk, unsign
 	pte_t pte = ptep_get(ptep);
 	struct page *page;
 
-	/* Of what others have put there before nobody would know any more. */
-	if (READ_ONCE(space->unborn))
-		return false;
 	if (test_bit(i, chunk->armed) || wpt_chunk_hazy(chunk, i) || wpt_pte_marked(pte) ||
 	    wpt_pte_uffd(pte) || pte_dirty(pte))
 		return false;
 	page = settled(pte);
-	/* Who has filled it was seen before it was mapped. */
-	if (!page || (wpt_page_fillable(page) && wpt_fills(space)))
+	/* Who has filled it was seen before it was mapped; but what others did to a child before. */
+	if (!page || (wpt_page_fillable(page) && (wpt_fills(space) || READ_ONCE(space->unborn))))
 		return false;
 	wpt_pte_mark(ptep);
 	set_bit(i, chunk->armed);
@@ -209,11 +206,12 @@ void wpt_drop_arm_huge(const struct wpt_space *space, struct wpt_chunk *chunk,
 	struct page *page;
 
 	/* One that is armed has lost its mark. */
-	if (READ_ONCE(space->unborn) || any_armed_clean(chunk) || wpt_chunk_any_hazy(chunk) ||
+	if (any_armed_clean(chunk) || wpt_chunk_any_hazy(chunk) ||
 	    wpt_pte_marked(pte) || wpt_pte_uffd(pte) || pte_dirty(pte))
 		return;
 	page = settled(pte);
-	if (!page || wpt_page_filled(vma, page))
+	if (!page || wpt_page_filled(vma, page) ||
+	    (wpt_page_fillable(page) && READ_ONCE(space->unborn)))
 		return;
 	wpt_pte_mark((pte_t *)pmdp);
 	wpt_chunk_clear_away_all(chunk);
