@@ -4,7 +4,9 @@
  * write permission: it looks like one that is only read.  While it is so, a dirty page tells
  * (wpt_page_filled()), if one that others have written to as well; but once mprotect() has
  * allowed writes, nearly all pages of tmpfs are dirty.  So it is noted who uses UFFDIO_COPY,
- * and only there pages are taken for filled when their protection changes.
+ * and only there pages are taken for filled when their protection changes, or when they are taken
+ * away (wpt_drop_arm()).  What was filled in a child before it is tracked is not known by that; so
+ * until it has been looked through all such pages are (unborn in space.h).
  *
  * A space comes into being with the mmap_lock held for writing.  Not so what UFFDIO_COPY does
  * in between: it gives the lock up to read what it is to copy, for as long as that takes, and
